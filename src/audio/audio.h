@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* Audio files in and out (libsndfile), resampling (soxr), loudness (libebur128). */
+#ifndef SMITIN_AUDIO_AUDIO_H
+#define SMITIN_AUDIO_AUDIO_H
+
+#include <stdint.h>
+#include "../base/error.h"
+
+typedef struct sm_audio {
+    float *samples;   /* [frames, channels] interleaved; owned */
+    size_t frames;
+    int channels;
+    int sample_rate;  /* Hz */
+} sm_audio;
+
+/* Read `seconds` from `start` seconds on (seconds < 0: to the end). Refuses more than one hour, more than 64
+ * channels, non-finite samples and files without a sample. */
+smitin_status sm_audio_read(sm_audio *audio, const char *path, double start, double seconds, smitin_error *error);
+/* Mean of the channels, resampled to `rate`: what the codec wants. */
+smitin_status sm_audio_read_mono(sm_audio *audio, const char *path, int rate, double start, double seconds,
+                                 smitin_error *error);
+/* Only the header. */
+smitin_status sm_audio_probe(const char *path, size_t *frames, int *channels, int *sample_rate,
+                             smitin_error *error);
+void sm_audio_free(sm_audio *audio); /* safe on a zeroed struct */
+
+/* In place: mean over channels. */
+void sm_audio_to_mono(sm_audio *audio);
+/* In place; soxr's high quality. Output frames = round(frames * rate / sample_rate). */
+smitin_status sm_audio_resample(sm_audio *audio, int rate, smitin_error *error);
+
+typedef struct sm_audio_tag {
+    const char *key; /* "title", "artist", "comment", "software", "date" */
+    const char *value;
+} sm_audio_tag;
+
+/* Write by suffix (.wav, .flac, .ogg; 16 or 24 bits, or 32 = float for wav), under a temporary name, then rename.
+ * "-" writes WAV to standard output. Samples beyond +-1 are an error of the caller: see sm_audio_limit. */
+smitin_status sm_audio_write(const char *path, const float *samples, size_t frames, int channels, int rate,
+                             int bits, const sm_audio_tag *tags, size_t tags_count, smitin_error *error);
+
+/* Scale so that the peak is at most `ceiling` (say 0.99); returns the factor (1 when nothing was done). */
+double sm_audio_limit(float *samples, size_t count, double ceiling);
+/* Integrated loudness in LUFS (EBU R 128); -HUGE_VAL for silence or less than 0.4 s. */
+smitin_status sm_audio_loudness(const float *samples, size_t frames, int channels, int rate, double *lufs,
+                                smitin_error *error);
+/* RMS in dBFS, -HUGE_VAL for silence. */
+double sm_audio_rms_db(const float *samples, size_t count);
+
+#endif

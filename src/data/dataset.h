@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* Clips with and without a trait, cut from the user's audio. Clips are made on demand, deterministically by seed,
+ * mono at the asked rate; splits are by track, never by clip. */
+#ifndef SMITIN_DATA_DATASET_H
+#define SMITIN_DATA_DATASET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "../base/error.h"
+
+typedef enum sm_recipe {
+    SM_RECIPE_RANDOM = 0, /* negatives: mixtures without the target; positives: such a mixture plus a target stem from
+                           * anywhere; silence trimmed from both pools (default) */
+    SM_RECIPE_PAIRED,     /* a full mixture against the same mixture minus the target, where the target sounds */
+} sm_recipe;
+
+typedef struct sm_dataset_options {
+    sm_recipe recipe;
+    double seconds;     /* of a clip, 3 */
+    int sample_rate;    /* Hz */
+    int pairs;          /* positives = negatives = pairs over both splits, 500 */
+    double test_share;  /* share of tracks held out, 0.2 */
+    uint64_t seed;
+} sm_dataset_options;
+
+typedef struct sm_dataset sm_dataset;
+
+/* A folder of tracks, each a folder of stems (drums.wav, bass.wav, ...; any format the audio room reads). The target
+ * is the stem's file name without suffix, compared without case. "mixture" and "mix" files are not stems. Broken
+ * files are skipped and reported through the notes below. */
+smitin_status sm_dataset_open_stems(sm_dataset **dataset, const char *root, const char *target,
+                                    const sm_dataset_options *options, smitin_error *error);
+/* Two folders of audio files, with and without the trait; searched recursively; each file is a track. */
+smitin_status sm_dataset_open_folders(sm_dataset **dataset, const char *with, const char *without,
+                                      const sm_dataset_options *options, smitin_error *error);
+void sm_dataset_free(sm_dataset *dataset); /* NULL is allowed */
+
+size_t sm_dataset_count(const sm_dataset *dataset);        /* clips N */
+size_t sm_dataset_clip_samples(const sm_dataset *dataset); /* samples of a clip */
+bool sm_dataset_label(const sm_dataset *dataset, size_t clip);
+bool sm_dataset_is_test(const sm_dataset *dataset, size_t clip);
+/* Name of the track the clip's background comes from. */
+const char *sm_dataset_track(const sm_dataset *dataset, size_t clip);
+/* Fill samples [clip_samples]. */
+smitin_status sm_dataset_clip(sm_dataset *dataset, size_t clip, float *samples, smitin_error *error);
+
+/* What was skipped and why, one line each; n counts from 0; NULL past the end. */
+const char *sm_dataset_note(const sm_dataset *dataset, size_t n);
+/* One line: "12 tracks, 400 clips of 3 s (320 train, 80 test), recipe random, seed 1". */
+const char *sm_dataset_summary(const sm_dataset *dataset);
+
+#endif

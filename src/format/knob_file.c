@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+typedef int sm_format_knob_file_pending;

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* The delay grid. Codebook k holds frame t in column t + 1 + k; column 0 and every other cell hold the special
+ * token. A piece of T frames has T + K columns; the logits at column s predict column s + 1. */
+#ifndef SMITIN_LM_DELAY_H
+#define SMITIN_LM_DELAY_H
+
+#include <stdint.h>
+
+typedef struct sm_delay {
+    int codebooks;   /* K */
+    int frames;      /* T */
+    int columns;     /* S = T + K */
+    int32_t special; /* V */
+    int prompt;      /* P frames given; cells of later frames are to be made */
+    int32_t *cells;  /* [S, K], column-major in time: the K tokens of a column are neighbours; -1 = unknown */
+} sm_delay;
+
+/* Number of columns for T frames and K codebooks. */
+int sm_delay_columns(int frames, int codebooks);
+
+/* Lay out an empty grid over caller-owned `cells` [S, K]. */
+void sm_delay_init(sm_delay *grid, int frames, int codebooks, int32_t special, int32_t *cells);
+/* Place prompt codes [K, frames] (row stride `stride`), frames <= T. */
+void sm_delay_prompt(sm_delay *grid, const int32_t *codes, int frames, int stride);
+/* The first column to be made: P + 1. */
+int sm_delay_first(const sm_delay *grid);
+/* Write made tokens [K] into `column` where the grid is unknown. */
+void sm_delay_write(sm_delay *grid, int column, const int32_t *tokens);
+/* Whether cell (column, k) is to be made. */
+int sm_delay_unknown(const sm_delay *grid, int column, int k);
+/* Frames complete once `columns` columns are filled. */
+int sm_delay_complete(const sm_delay *grid, int columns);
+/* Undo the delay for the first `frames` frames: codes [K, stride]. */
+void sm_delay_revert(const sm_delay *grid, int frames, int32_t *codes, int stride);
+
+#endif

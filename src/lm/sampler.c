@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+typedef int sm_lm_sampler_pending;
