@@ -6,19 +6,31 @@
 #include <stdint.h>
 #include "../base/error.h"
 
+#define SM_AUDIO_RATE_MIN     1000   /* Hz */
+#define SM_AUDIO_RATE_MAX     768000 /* Hz */
+#define SM_AUDIO_CHANNELS_MAX 64
+#define SM_AUDIO_SECONDS_MAX  3600
+
 typedef struct sm_audio {
-    float *samples;   /* [frames, channels] interleaved; owned */
+    float *samples; /* [frames, channels] interleaved; owned */
     size_t frames;
     int channels;
-    int sample_rate;  /* Hz */
+    int sample_rate; /* Hz */
 } sm_audio;
 
-/* Read `seconds` from `start` seconds on (seconds < 0: to the end). Refuses more than one hour, more than 64
- * channels, non-finite samples and files without a sample. */
-smitin_status sm_audio_read(sm_audio *audio, const char *path, double start, double seconds, smitin_error *error);
+/* Read `seconds` from `start` seconds on (seconds < 0: to the end; past it: what is there). Formats
+ * are those of libsndfile: WAV, FLAC, Ogg, MP3, AIFF, AU and more. Refuses, before or while
+ * reading: more than one hour, more than 64 channels, rates outside
+ * SM_AUDIO_RATE_MIN..SM_AUDIO_RATE_MAX, non-finite samples, and a region without a sample. On
+ * failure `audio` is zeroed. */
+smitin_status sm_audio_read(sm_audio *audio, const char *path, double start, double seconds,
+                            smitin_error *error);
 /* Mean of the channels, resampled to `rate`: what the codec wants. */
-smitin_status sm_audio_read_mono(sm_audio *audio, const char *path, int rate, double start, double seconds,
-                                 smitin_error *error);
+smitin_status sm_audio_read_mono(sm_audio *audio, const char *path, int rate, double start,
+                                 double seconds, smitin_error *error);
+/* The same from a file's bytes in memory; `name` stands in messages. */
+smitin_status sm_audio_read_memory(sm_audio *audio, const void *data, size_t size, const char *name,
+                                   double start, double seconds, smitin_error *error);
 /* Only the header. */
 smitin_status sm_audio_probe(const char *path, size_t *frames, int *channels, int *sample_rate,
                              smitin_error *error);
@@ -29,21 +41,30 @@ void sm_audio_to_mono(sm_audio *audio);
 /* In place; soxr's high quality. Output frames = round(frames * rate / sample_rate). */
 smitin_status sm_audio_resample(sm_audio *audio, int rate, smitin_error *error);
 
+/* Common readers drop longer tags of WAV files, and those behind them. */
+#define SM_AUDIO_TAG_MAX 2000
+
 typedef struct sm_audio_tag {
-    const char *key; /* "title", "artist", "comment", "software", "date" */
-    const char *value;
+    const char *key;   /* "title", "artist", "album", "comment", "software", "date", "copyright",
+                          "license", "genre" */
+    const char *value; /* UTF-8; cut to SM_AUDIO_TAG_MAX bytes at a character */
 } sm_audio_tag;
 
-/* Write by suffix (.wav, .flac, .ogg; 16 or 24 bits, or 32 = float for wav), under a temporary name, then rename.
- * "-" writes WAV to standard output. Samples beyond +-1 are an error of the caller: see sm_audio_limit. */
-smitin_status sm_audio_write(const char *path, const float *samples, size_t frames, int channels, int rate,
-                             int bits, const sm_audio_tag *tags, size_t tags_count, smitin_error *error);
+/* Write by suffix (.wav, .flac, .ogg; 16 or 24 bits, or 32 = float for wav; Ogg Vorbis has no
+ * bits), under a temporary name, then rename: a failure leaves nothing behind. "-" writes WAV to
+ * standard output, which may be a pipe. Samples beyond +-1 are refused, except for float WAV: see
+ * sm_audio_limit. The same input gives the same bytes (not for Ogg, whose stream number is random).
+ */
+smitin_status sm_audio_write(const char *path, const float *samples, size_t frames, int channels,
+                             int rate, int bits, const sm_audio_tag *tags, size_t tags_count,
+                             smitin_error *error);
 
-/* Scale so that the peak is at most `ceiling` (say 0.99); returns the factor (1 when nothing was done). */
+/* Scale so that the peak is at most `ceiling` (say 0.99); returns the factor (1 when nothing was
+ * done). */
 double sm_audio_limit(float *samples, size_t count, double ceiling);
 /* Integrated loudness in LUFS (EBU R 128); -HUGE_VAL for silence or less than 0.4 s. */
-smitin_status sm_audio_loudness(const float *samples, size_t frames, int channels, int rate, double *lufs,
-                                smitin_error *error);
+smitin_status sm_audio_loudness(const float *samples, size_t frames, int channels, int rate,
+                                double *lufs, smitin_error *error);
 /* RMS in dBFS, -HUGE_VAL for silence. */
 double sm_audio_rms_db(const float *samples, size_t count);
 
