@@ -1,2 +1,74 @@
 /* SPDX-License-Identifier: MIT */
-typedef int sm_lm_delay_pending;
+/* The delay grid: where each code of each codebook stands in the sequence the decoder sees. Owns no
+ * memory. */
+#include "delay.h"
+
+#include <stddef.h>
+
+static int32_t *cell(const sm_delay *grid, int column, int k)
+{
+    return grid->cells + (size_t)column * (size_t)grid->codebooks + (size_t)k;
+}
+
+int sm_delay_columns(int frames, int codebooks)
+{
+    return frames + codebooks;
+}
+
+void sm_delay_init(sm_delay *grid, int frames, int codebooks, int32_t special, int32_t *cells)
+{
+    grid->codebooks = codebooks;
+    grid->frames = frames;
+    grid->columns = sm_delay_columns(frames, codebooks);
+    grid->special = special;
+    grid->prompt = 0;
+    grid->cells = cells;
+    for (int column = 0; column < grid->columns; column++) {
+        for (int k = 0; k < codebooks; k++) {
+            int frame = column - 1 - k;
+            *cell(grid, column, k) = frame >= 0 && frame < frames ? -1 : special;
+        }
+    }
+}
+
+void sm_delay_prompt(sm_delay *grid, const int32_t *codes, int frames, int stride)
+{
+    for (int k = 0; k < grid->codebooks; k++) {
+        const int32_t *row = codes + (size_t)k * (size_t)stride;
+        for (int t = 0; t < frames; t++) *cell(grid, t + 1 + k, k) = row[t];
+    }
+    grid->prompt = frames;
+}
+
+int sm_delay_first(const sm_delay *grid)
+{
+    return grid->prompt + 1;
+}
+
+int sm_delay_unknown(const sm_delay *grid, int column, int k)
+{
+    return *cell(grid, column, k) < 0;
+}
+
+void sm_delay_write(sm_delay *grid, int column, const int32_t *tokens)
+{
+    for (int k = 0; k < grid->codebooks; k++) {
+        if (sm_delay_unknown(grid, column, k)) *cell(grid, column, k) = tokens[k];
+    }
+}
+
+int sm_delay_complete(const sm_delay *grid, int columns)
+{
+    /* Frame t is complete once its last codebook, in column t + K, is filled. */
+    int frames = columns - grid->codebooks;
+    if (frames < 0) return 0;
+    return frames < grid->frames ? frames : grid->frames;
+}
+
+void sm_delay_revert(const sm_delay *grid, int frames, int32_t *codes, int stride)
+{
+    for (int k = 0; k < grid->codebooks; k++) {
+        int32_t *row = codes + (size_t)k * (size_t)stride;
+        for (int t = 0; t < frames; t++) row[t] = *cell(grid, t + 1 + k, k);
+    }
+}
