@@ -1,2 +1,125 @@
 /* SPDX-License-Identifier: MIT */
-typedef int sm_format_weights_pending;
+/* Owns the binder: the one place where a checkpoint's tensors are looked up, checked and copied.
+ * Owns neither the file nor the arena. */
+#include "weights.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NAME_SIZE 256
+
+void sm_binder_init(sm_binder *binder, const sm_safetensors *file, sm_arena *arena)
+{
+    memset(binder, 0, sizeof(*binder));
+    binder->file = file;
+    binder->arena = arena;
+}
+
+static void note(sm_binder *binder, const char *format, va_list args)
+{
+    char text[400];
+    vsnprintf(text, sizeof(text), format, args);
+    binder->misses++;
+    size_t room = sizeof(binder->report) - binder->report_length;
+    size_t need = strlen(text) + (binder->report_length > 0 ? 2 : 0);
+    /* Whole problems only: what does not fit is counted, not cut. */
+    if (need >= room) return;
+    int n = snprintf(binder->report + binder->report_length, room, "%s%s",
+                     binder->report_length > 0 ? "; " : "", text);
+    if (n > 0) binder->report_length += (size_t)n;
+    binder->reported++;
+}
+
+void sm_binder_miss(sm_binder *binder, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    note(binder, format, args);
+    va_end(args);
+}
+
+bool sm_binder_has(const sm_binder *binder, const char *name_format, ...)
+{
+    char name[NAME_SIZE];
+    va_list args;
+    va_start(args, name_format);
+    vsnprintf(name, sizeof(name), name_format, args);
+    va_end(args);
+    return sm_safetensors_find(binder->file, name) != NULL;
+}
+
+/* "[3,4]" */
+static void format_shape(char *text, size_t size, int dims, const int64_t *shape)
+{
+    size_t length = (size_t)snprintf(text, size, "[");
+    for (int i = 0; i < dims && length + 24 < size; i++) {
+        length += (size_t)snprintf(text + length, size - length, "%s%lld", i > 0 ? "," : "",
+                                   (long long)shape[i]);
+    }
+    snprintf(text + length, size - length, "]");
+}
+
+static bool check_shape(sm_binder *binder, const sm_tensor *tensor, int dims, const int64_t *shape)
+{
+    bool same = tensor->dims == dims;
+    for (int i = 0; same && i < dims; i++) same = tensor->shape[i] == shape[i];
+    if (same) return true;
+    char found[SM_MAX_DIMS * 24 + 4], expected[SM_MAX_DIMS * 24 + 4];
+    format_shape(found, sizeof(found), tensor->dims, tensor->shape);
+    format_shape(expected, sizeof(expected), dims, shape);
+    sm_binder_miss(binder, "%s has shape %s, expected %s", tensor->name, found, expected);
+    return false;
+}
+
+float *sm_bind(sm_binder *binder, int dims, const int64_t *shape, const char *name_format, ...)
+{
+    char name[NAME_SIZE];
+    va_list args;
+    va_start(args, name_format);
+    vsnprintf(name, sizeof(name), name_format, args);
+    va_end(args);
+
+    const sm_tensor *tensor = sm_safetensors_find(binder->file, name);
+    if (tensor == NULL) {
+        sm_binder_miss(binder, "%s is missing", name);
+        return NULL;
+    }
+    if (!check_shape(binder, tensor, dims, shape)) return NULL;
+    if (tensor->dtype != SM_F32 && tensor->dtype != SM_F16 && tensor->dtype != SM_BF16 &&
+        tensor->dtype != SM_F64) {
+        sm_binder_miss(binder, "%s has type %s, expected F32, F16, BF16 or F64", name,
+                       sm_dtype_name(tensor->dtype));
+        return NULL;
+    }
+    float *out = SM_TAKE(binder->arena, tensor->count, float);
+    if (out == NULL || sm_tensor_to_f32(tensor, 0, tensor->count, out, NULL) != SMITIN_OK) {
+        binder->out_of_memory = true;
+        sm_binder_miss(binder, "%s needs %zu values, for which memory is short", name,
+                       tensor->count);
+        return NULL;
+    }
+    for (size_t i = 0; i < tensor->count; i++) {
+        if (isfinite(out[i])) continue;
+        sm_binder_miss(binder, "%s is not finite at element %zu", name, i);
+        return NULL;
+    }
+    binder->parameters += tensor->count;
+    return out;
+}
+
+smitin_status sm_binder_finish(const sm_binder *binder, const char *part, smitin_error *error)
+{
+    if (binder->misses == 0) return SMITIN_OK;
+    /* The end of a long path says more than its beginning, and the report must fit behind it. */
+    const char *path = sm_safetensors_path(binder->file);
+    size_t length = strlen(path);
+    if (length > 60) path += length - 60;
+    char more[40] = "";
+    int left = binder->misses - binder->reported;
+    if (left > 0) snprintf(more, sizeof(more), "; and %d more", left);
+    smitin_status status = binder->out_of_memory ? SMITIN_ERROR_MEMORY : SMITIN_ERROR_MODEL;
+    return sm_fail(error, status, "%s: %s refused, %d problem%s: %s%s", path, part, binder->misses,
+                   binder->misses == 1 ? "" : "s", binder->report, more);
+}

@@ -12,7 +12,9 @@ typedef struct sm_binder {
     sm_arena *arena;
     uint64_t parameters; /* bound so far */
     int misses;          /* problems so far */
-    char report[900];    /* the first of them, for the message */
+    int reported;        /* of these, in the report */
+    bool out_of_memory;  /* one of them was a failed allocation: finish gives SMITIN_ERROR_MEMORY */
+    char report[840];    /* the first of them, for the message */
     size_t report_length;
 } sm_binder;
 

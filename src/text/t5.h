@@ -35,4 +35,7 @@ size_t sm_t5_scratch(const sm_text_config *config, int tokens);
 smitin_status sm_t5_encode(const sm_t5 *t5, const sm_kernels *kernels, sm_pool *pool, const int32_t *ids,
                            int tokens, float *out, float *scratch, smitin_error *error);
 
+/* Row of the relative position table for distance = key - query. */
+int sm_t5_bucket(int distance, int buckets, int max_distance);
+
 #endif
