@@ -1,2 +1,97 @@
 /* SPDX-License-Identifier: MIT */
-typedef int sm_base_gnuplot_pending;
+/* Running gnuplot. The script and the complaints go through unnamed temporary files rather than
+ * pipes: no dead lock whatever gnuplot writes, and no SIGPIPE in the caller when it ends early. */
+#include "gnuplot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+extern char **environ;
+
+static smitin_status missing(smitin_error *error)
+{
+    return sm_fail(error, SMITIN_ERROR_IO,
+                   "The program gnuplot is not installed; install the package gnuplot (or "
+                   "gnuplot-nox) to draw "
+                   "plots.");
+}
+
+/* Start gnuplot with its three standard streams set and wait; the exit status goes to *code. */
+static smitin_status run_child(FILE *script, FILE *complaints, int *code, smitin_error *error)
+{
+    posix_spawn_file_actions_t actions;
+    int failure = posix_spawn_file_actions_init(&actions);
+    if (failure != 0)
+        return sm_fail(error, SMITIN_ERROR_IO, "Cannot start gnuplot: %s.", strerror(failure));
+    failure = posix_spawn_file_actions_adddup2(&actions, fileno(script), 0);
+    if (failure == 0)
+        failure = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    if (failure == 0) failure = posix_spawn_file_actions_adddup2(&actions, fileno(complaints), 2);
+
+    pid_t child = 0;
+    char name[] = "gnuplot";
+    char *const arguments[] = {name, NULL};
+    if (failure == 0) failure = posix_spawnp(&child, name, &actions, NULL, arguments, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (failure == ENOENT) return missing(error);
+    if (failure != 0)
+        return sm_fail(error, SMITIN_ERROR_IO, "Cannot start gnuplot: %s.", strerror(failure));
+
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0) {
+        if (errno != EINTR)
+            return sm_fail(error, SMITIN_ERROR_IO, "Lost sight of gnuplot: %s.", strerror(errno));
+    }
+    *code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return SMITIN_OK;
+}
+
+/* The first line with something to say; gnuplot opens with blank lines, the command and a caret. */
+static void first_complaint(FILE *complaints, char *line, size_t size)
+{
+    char next[512];
+    line[0] = '\0';
+    rewind(complaints);
+    while (fgets(next, sizeof next, complaints) != NULL) {
+        next[strcspn(next, "\r\n")] = '\0';
+        if (strspn(next, " \t^") == strlen(next)) continue;
+        if (line[0] == '\0' || strstr(next, "line ") != NULL) snprintf(line, size, "%s", next);
+        if (strstr(next, "line ") != NULL)
+            return; /* `line 3: undefined variable`: the complaint itself */
+    }
+}
+
+smitin_status sm_gnuplot(const char *script, smitin_error *error)
+{
+    smitin_status status = SMITIN_OK;
+    FILE *input = tmpfile();
+    FILE *complaints = tmpfile();
+    const size_t size = strlen(script);
+    int code = 0;
+    if (input == NULL || complaints == NULL || fwrite(script, 1, size, input) != size ||
+        fflush(input) != 0) {
+        status = sm_fail(
+            error, SMITIN_ERROR_IO,
+            "Cannot write a temporary file for gnuplot: %s. Make room in the temporary directory.",
+            strerror(errno));
+        goto done;
+    }
+    rewind(input); /* the child reads from the shared position */
+    SM_TRY_OR(run_child(input, complaints, &code, error), status, done);
+    if (code == 127) { /* how a C library without early report says that the program is missing */
+        status = missing(error);
+    } else if (code != 0) {
+        char line[512];
+        first_complaint(complaints, line, sizeof line);
+        status = sm_fail(error, SMITIN_ERROR_IO, "gnuplot failed with status %d: %s", code,
+                         line[0] != '\0' ? line : "it gave no reason.");
+    }
+done:
+    if (input != NULL) fclose(input);
+    if (complaints != NULL) fclose(complaints);
+    return status;
+}
