@@ -19,7 +19,8 @@ def parser():
     m = sub.add_parser("make", help="render pieces; a second run goes on where the first stopped")
     m.add_argument("out", metavar="OUT")
     m.add_argument("--pieces", type=int, nargs=3, default=(1725, 104, 122),
-                   metavar=("TRAIN", "VALID", "TEST"), help="pieces per split, about 52 s each (default: 1725 104 122)")
+                   metavar=("TRAIN", "VALID", "TEST"),
+                   help="pieces per split, about 52 s each (default: 1725 104 122)")
     m.add_argument("--list", default=grooves.LIST_FILE, metavar="FILE")
     m.add_argument("--font", action="append", metavar="NAME",
                    help="soundfont to draw from, may be repeated (default: %s)"

@@ -50,7 +50,8 @@ GENRES = tuple((re.compile(p), g) for p, g in (
     ("jazz|swing|bebop|big band|foxtrot|charleston|quickstep|strut|soft-shoe|ragtime|jive", "jazz"),
     ("waltz", "waltz"), ("blues|boogie|zydeco", "blues"),
     ("country|western|hill|bluegrass", "country"),
-    ("rock|twist", "rock"), ("folk|polka", "folk"), ("march", "march"), ("ska|calypso", "caribbean"),
+    ("rock|twist", "rock"), ("folk|polka", "folk"), ("march", "march"),
+    ("ska|calypso", "caribbean"),
     ("bossa|samba|salsa|mambo|merengue|rumba|cuban|latin|cha-cha|beguine|bolero|tango", "latin"),
     ("funk|soul|r&b", "soul"), ("trance|disco", "dance"),
     ("ballad|lullaby|spiritual|hymn", "ballad"), ("pop", "pop")))

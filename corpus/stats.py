@@ -64,7 +64,8 @@ def summary(out, split):
     shares = np.concatenate(shares)
     return {
         "pieces": len(names), "hours": seconds / 3600, "peak": peak / 32768,
-        "families": len(table["family"]), "metre": dict(table["metre"]), "mode": dict(table["mode"]),
+        "families": len(table["family"]), "metre": dict(table["metre"]),
+        "mode": dict(table["mode"]),
         "with": dict(zip(gm.STEMS, (shares >= WITH).mean(0).round(3))),
         "without": dict(zip(gm.STEMS, (shares < WITHOUT).mean(0).round(3))),
         "sounding": np.bincount((shares >= WITH).sum(1), minlength=6) / len(shares),
