@@ -223,7 +223,7 @@ static smitin_status read_frames(reader *in, sf_count_t count, bool mono, sm_aud
 static smitin_status read_region(reader *in, double start, double seconds, bool mono,
                                  sm_audio *audio, smitin_error *error)
 {
-    sf_count_t first, count;
+    sf_count_t first = 0, count = 0;
     smitin_status status = choose_region(in, start, seconds, &first, &count, error);
     if (status == SMITIN_OK && first > 0 && sf_seek(in->file, first, SEEK_SET) != first)
         status = sm_fail(error, SMITIN_ERROR_FORMAT,

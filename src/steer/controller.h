@@ -6,7 +6,9 @@
  *     C <  tau and C <= C_prev       g = 1
  *     C >= tau                       g = 0
  *
- * C_prev is the reading at the previous scheduled step. */
+ * C_prev is the reading at the previous scheduled step. Where C or C_prev is undefined and nothing
+ * else decides, g = 1. The first rule holds whatever C is; a piece without a prompt has no reading
+ * then. */
 #ifndef SMITIN_STEER_CONTROLLER_H
 #define SMITIN_STEER_CONTROLLER_H
 
@@ -17,9 +19,9 @@ typedef struct sm_controller {
     smitin_method method;
     smitin_decay decay;
     double decay_rate;
-    int every;       /* s */
-    int first;       /* t0 */
-    int last;        /* the last pass's column, for the linear decay */
+    int every; /* s */
+    int first; /* t0 */
+    int last;  /* the last pass's column, for the linear decay */
     bool lag;
     double threshold;
     /* state */
@@ -29,14 +31,17 @@ typedef struct sm_controller {
     bool started, tripped;
 } sm_controller;
 
-void sm_controller_init(sm_controller *controller, const smitin_steering *settings, double threshold, int first,
-                        int last);
+void sm_controller_init(sm_controller *controller, const smitin_steering *settings,
+                        double threshold, int first, int last);
 bool sm_controller_scheduled(const sm_controller *controller, int column);
-/* The gain for the pass over `column`, given the reading C(column - 1), NAN when there is none. 0 when not
- * scheduled or tripped. Call once for every pass from t0 on. */
+/* The gain for the pass over `column`, given the reading C(column - 1), NAN when there is none. 0
+ * when not scheduled or tripped. Call once for every pass from t0 on. */
 double sm_controller_gain(sm_controller *controller, int column, double reading);
 /* With lag: the reading at the scheduled column itself, after its pass. */
 void sm_controller_note(sm_controller *controller, int column, double reading);
+/* The knob was turned to the other sign, or up from zero: earlier readings and the gain say nothing
+ * about the new aim. C_prev is undefined until the next scheduled step; the schedule goes on. */
+void sm_controller_restart(sm_controller *controller);
 /* A non-finite reading switches the controller off for good. */
 void sm_controller_trip(sm_controller *controller);
 

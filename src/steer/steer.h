@@ -34,6 +34,11 @@ typedef struct sm_steer_timeline {
     int columns; /* S of the grid: passes run over columns 0..S-2 */
 } sm_steer_timeline;
 
+/* Whether `knob` and `settings` fit the model, without taking memory: SMITIN_ERROR_KNOB or SMITIN_ERROR_ARGUMENT as
+ * sm_steer_new would say. */
+smitin_status sm_steer_check(const sm_knob_data *knob, const smitin_steering *settings, const sm_lm *lm,
+                             const char *fingerprint, smitin_error *error);
+
 /* SMITIN_ERROR_KNOB when the shapes differ or, unless forced, the fingerprints do; SMITIN_ERROR_ARGUMENT for
  * settings out of range. All memory is taken here. */
 smitin_status sm_steer_new(sm_steer **steer, const sm_knob_data *knob, const smitin_steering *settings,
