@@ -13,14 +13,15 @@
 typedef struct sm_codec sm_codec;
 
 /* Bind "audio_encoder.*" (or the bare names of a stand-alone codec), either weight-norm spelling or folded
- * weights, folded once here. Everything lives in the binder's arena. */
+ * weights, folded once here. Everything lives in the binder's arena. Causal and multi-channel codecs are refused. Missing
+ * or wrong tensors are noted in the binder: the codec may be used only once sm_binder_finish has said SMITIN_OK. */
 smitin_status sm_codec_new(sm_codec **codec, const sm_codec_config *config, sm_binder *binder,
                            smitin_error *error);
 
 /* ceil(samples / hop) */
 size_t sm_codec_frames(const sm_codec *codec, size_t samples);
 
-/* Floats of scratch for encoding or decoding `frames` frames (either direction). */
+/* Floats of scratch for analysing, quantizing or decoding `frames` frames. */
 size_t sm_codec_scratch(const sm_codec *codec, size_t frames);
 
 /* samples[count] -> latent frames [frames, hidden], before quantization. */
