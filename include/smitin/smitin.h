@@ -24,8 +24,8 @@
  *
  * The engine is the loaded model: immutable, shared by any number of sessions on any threads. A session
  * is one mutable timeline (one or more pieces made side by side) and belongs to one thread at a time; the
- * functions of the group "any thread" are the exception. All memory of a session is taken when it is
- * made. The library never prints, never exits and never throws.
+ * functions of the group "any thread" are the exception. A session takes all its memory while it is set up
+ * and in its first step. The library never prints, never exits and never throws.
  *
  * Errors: functions return a smitin_status, 0 on success, and fill `error` (which may be NULL) with a
  * message. After any error the objects given stay valid and unchanged unless said otherwise. */
@@ -271,7 +271,7 @@ typedef struct smitin_progress {
 typedef bool (*smitin_progress_callback)(void *user, const smitin_progress *progress);
 
 /* One decoding step: all pieces move on by one column. `done` tells that the last frame is complete. The first
- * call also feeds the prompts. Takes no memory. After an error other than STATE the session is finished. */
+ * call also takes the memory of the run and feeds the prompts; later calls take none. After an error other than STATE the session is finished. */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_step(smitin_session *session, bool *done,
                                                               smitin_error *error);
 /* Step to the end. `callback` may be NULL. */
@@ -320,7 +320,8 @@ SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_report(const smitin_ses
 
 /* Any thread: ask for something; the session's own thread does it before its next step. */
 
-/* Turn a knob to a raw alpha while the music plays. False when too many requests are waiting. */
+/* Turn a knob to a raw alpha while the music plays; the latest request before a step counts. False for a knob that
+ * does not exist or an alpha that is not finite. */
 SMITIN_API bool smitin_session_turn(smitin_session *session, int knob, double alpha);
 /* End the run: the next step returns SMITIN_ERROR_STOPPED. What has been made stays readable. */
 SMITIN_API void smitin_session_stop(smitin_session *session);

@@ -1,2 +1,235 @@
 /* SPDX-License-Identifier: MIT */
-typedef int sm_engine_engine_pending;
+/* The engine: a loaded model, immutable and shared. Owns loading, encoding and decoding; sessions
+ * own timelines. */
+#include "engine.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#ifndef SMITIN_VERSION
+#error "SMITIN_VERSION is set by the build"
+#endif
+
+const char *smitin_version(void)
+{
+    return SMITIN_VERSION;
+}
+
+smitin_engine_options smitin_engine_defaults(void)
+{
+    smitin_engine_options options;
+    memset(&options, 0, sizeof options);
+    return options;
+}
+
+static smitin_status choose_kernels(const char *wanted, const sm_kernels **kernels,
+                                    smitin_error *error)
+{
+    const sm_cpu_level best = sm_cpu_detect();
+    if (wanted == NULL) {
+        *kernels = sm_kernels_get(best);
+        return SMITIN_OK;
+    }
+    for (int level = SM_CPU_REF; level <= SM_CPU_AVX512; level++) {
+        if (strcmp(wanted, sm_cpu_level_name((sm_cpu_level)level)) != 0) continue;
+        if (level > (int)best)
+            return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                           "This CPU has no %s; its best level is %s.", wanted,
+                           sm_cpu_level_name(best));
+        *kernels = sm_kernels_get((sm_cpu_level)level);
+        return SMITIN_OK;
+    }
+    return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                   "Unknown CPU level \"%s\"; use ref, avx2 or avx512.", wanted);
+}
+
+static smitin_status bind_model(smitin_engine *engine, const sm_safetensors *file,
+                                smitin_error *error)
+{
+    const sm_model_config *config = &engine->config;
+    sm_binder binder;
+    sm_binder_init(&binder, file, engine->arena);
+    SM_TRY(sm_t5_new(&engine->t5, &config->text, &binder, error));
+    SM_TRY(sm_codec_new(&engine->codec, &config->codec, &binder, error));
+    SM_TRY(sm_lm_new(&engine->lm, &config->lm, config->text.hidden, &binder, error));
+    SM_TRY(sm_binder_finish(&binder, engine->path, error));
+    engine->parameters = binder.parameters;
+    return SMITIN_OK;
+}
+
+static smitin_status load_model(smitin_engine *engine, smitin_error *error)
+{
+    char file_path[sizeof engine->path + 32];
+    struct stat info;
+    if (stat(engine->path, &info) != 0)
+        return sm_fail(error, SMITIN_ERROR_IO,
+                       "No model at %s. Give a directory with config.json and model.safetensors.",
+                       engine->path);
+    if (!S_ISDIR(info.st_mode))
+        return sm_fail(error, SMITIN_ERROR_IO,
+                       "%s is not a directory. A model is a directory with config.json and "
+                       "model.safetensors.",
+                       engine->path);
+    SM_TRY(sm_config_read(&engine->config, engine->path, error));
+
+    snprintf(file_path, sizeof file_path, "%s/model.safetensors", engine->path);
+    sm_safetensors *file = NULL;
+    SM_TRY(sm_safetensors_open(&file, file_path, error));
+    const smitin_status status = bind_model(engine, file, error);
+    sm_safetensors_close(file);
+    SM_TRY(status);
+
+    snprintf(file_path, sizeof file_path, "%s/spiece.model", engine->path);
+    if (stat(file_path, &info) == 0)
+        SM_TRY(sm_tokenizer_open(&engine->tokenizer, file_path, error));
+    return sm_lm_fingerprint(engine->lm, engine->fingerprint, error);
+}
+
+smitin_status smitin_engine_open(smitin_engine **out, const char *path,
+                                 const smitin_engine_options *options, smitin_error *error)
+{
+    if (out == NULL || path == NULL || path[0] == '\0')
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "smitin_engine_open needs a place for the engine and a path.");
+    *out = NULL;
+    const smitin_engine_options defaults = smitin_engine_defaults();
+    if (options == NULL) options = &defaults;
+    if (options->threads < 0 || options->threads > 1024)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "%d threads make no sense; use 0 (all cores) to 1024.", options->threads);
+
+    smitin_engine *engine = calloc(1, sizeof *engine);
+    if (engine == NULL) return sm_fail_memory(error, "the engine", sizeof *engine);
+    smitin_status status = SMITIN_OK;
+    if (strlen(path) >= sizeof engine->path) {
+        status = sm_fail(error, SMITIN_ERROR_ARGUMENT, "The model's path is longer than %zu bytes.",
+                         sizeof engine->path - 1);
+        goto failed;
+    }
+    snprintf(engine->path, sizeof engine->path, "%s", path);
+    engine->arena = sm_arena_new();
+    if (engine->arena == NULL) {
+        status = sm_fail_memory(error, "the weights", 0);
+        goto failed;
+    }
+    SM_TRY_OR(choose_kernels(options->cpu_level, &engine->kernels, error), status, failed);
+    SM_TRY_OR(sm_pool_new(&engine->pool, options->threads, error), status, failed);
+    SM_TRY_OR(load_model(engine, error), status, failed);
+    *out = engine;
+    return SMITIN_OK;
+failed:
+    smitin_engine_free(engine);
+    return status;
+}
+
+void smitin_engine_free(smitin_engine *engine)
+{
+    if (engine == NULL) return;
+    sm_tokenizer_free(engine->tokenizer);
+    sm_pool_free(engine->pool);
+    sm_arena_free(engine->arena);
+    free(engine);
+}
+
+void smitin_engine_info(const smitin_engine *engine, smitin_model_info *info)
+{
+    const sm_lm_config *lm = &engine->config.lm;
+    const sm_codec_config *codec = &engine->config.codec;
+    memset(info, 0, sizeof *info);
+    info->layers = lm->layers;
+    info->heads = lm->heads;
+    info->head_size = lm->hidden / lm->heads;
+    info->hidden_size = lm->hidden;
+    info->codebooks = lm->codebooks;
+    info->codebook_size = lm->vocab;
+    info->sample_rate = codec->sample_rate;
+    info->hop = codec->hop;
+    info->frame_rate = (double)codec->sample_rate / codec->hop;
+    info->max_frames = engine->config.max_frames;
+    info->has_text = engine->tokenizer != NULL;
+    info->parameters = engine->parameters;
+    info->memory_bytes = sm_arena_bytes(engine->arena);
+    memcpy(info->fingerprint, engine->fingerprint, sizeof info->fingerprint);
+}
+
+int sm_engine_frames(const smitin_engine *engine, double seconds)
+{
+    const double frames = seconds * engine->config.codec.sample_rate / engine->config.codec.hop;
+    return frames < 1.0 ? 1 : (int)lround(frames);
+}
+
+/* ---- Encoding and decoding ---- */
+
+static float *take_scratch(size_t floats, smitin_error *error)
+{
+    float *scratch = malloc((floats > 0 ? floats : 1) * sizeof(float));
+    if (scratch == NULL) sm_fail_memory(error, "the codec's scratch", floats * sizeof(float));
+    return scratch;
+}
+
+static smitin_status check_samples(const float *samples, size_t count, smitin_error *error)
+{
+    if (samples == NULL || count == 0)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "There is no audio to encode: 0 samples were given.");
+    for (size_t i = 0; i < count; i++) {
+        if (!isfinite(samples[i]))
+            return sm_fail(error, SMITIN_ERROR_ARGUMENT, "Sample %zu is not a finite number.", i);
+    }
+    return SMITIN_OK;
+}
+
+smitin_status sm_engine_encode_frames(const smitin_engine *engine, const float *samples,
+                                      size_t count, int32_t *codes, smitin_error *error)
+{
+    SM_TRY(check_samples(samples, count, error));
+    const size_t frames = sm_codec_frames(engine->codec, count);
+    const size_t latents = frames * (size_t)engine->config.codec.hidden;
+    float *memory = take_scratch(latents + sm_codec_scratch(engine->codec, frames), error);
+    if (memory == NULL) return SMITIN_ERROR_MEMORY;
+    sm_codec_analyse(engine->codec, engine->kernels, engine->pool, samples, count, memory,
+                     memory + latents);
+    sm_codec_quantize(engine->codec, engine->kernels, engine->pool, memory, frames, codes,
+                      memory + latents);
+    free(memory);
+    return SMITIN_OK;
+}
+
+smitin_status smitin_engine_encode(const smitin_engine *engine, const float *samples, size_t count,
+                                   int32_t *codes, size_t capacity, smitin_error *error)
+{
+    const size_t frames = count == 0 ? 0 : sm_codec_frames(engine->codec, count);
+    const size_t needed = frames * (size_t)engine->config.codec.codebooks;
+    if (codes == NULL || capacity < needed)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "Room for %zu codes was given, but %zu are needed.", capacity, needed);
+    return sm_engine_encode_frames(engine, samples, count, codes, error);
+}
+
+smitin_status smitin_engine_decode(const smitin_engine *engine, const int32_t *codes, size_t frames,
+                                   float *samples, size_t capacity, smitin_error *error)
+{
+    const sm_codec_config *config = &engine->config.codec;
+    if (codes == NULL || frames == 0)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "There is nothing to decode: 0 frames were given.");
+    if (samples == NULL || capacity / (size_t)config->hop < frames)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "Room for %zu samples was given, but %zu frames make %zu.", capacity, frames,
+                       frames * (size_t)config->hop);
+    for (size_t i = 0; i < frames * (size_t)config->codebooks; i++) {
+        if (codes[i] < 0 || codes[i] >= config->codebook_size)
+            return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                           "Code %d at position %zu is outside 0..%d.", codes[i], i,
+                           config->codebook_size - 1);
+    }
+    float *scratch = take_scratch(sm_codec_scratch(engine->codec, frames), error);
+    if (scratch == NULL) return SMITIN_ERROR_MEMORY;
+    sm_codec_decode(engine->codec, engine->kernels, engine->pool, codes, frames, frames, samples,
+                    scratch);
+    free(scratch);
+    return SMITIN_OK;
+}

@@ -1,2 +1,121 @@
 /* SPDX-License-Identifier: MIT */
-typedef int sm_engine_session_pending;
+/* A session's run: one column after the other. Owns the decoding loop; setting up is in
+ * session_start.c, reading results in session_read.c. */
+#include "session.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "../base/rng.h"
+
+void sm_session_pass(smitin_session *session, int columns, float *logits)
+{
+    const size_t K = (size_t)session->engine->config.lm.codebooks;
+    const size_t used = (size_t)columns * K;
+    for (int row = 0; row < session->rows_count; row++) {
+        const sm_delay *grid = &session->pieces[session->rows[row].piece].grid;
+        memcpy(session->tokens + (size_t)row * used, grid->cells + (size_t)session->column * K,
+               used * sizeof(int32_t));
+    }
+    for (int i = 0; i < session->knobs_count; i++)
+        sm_steer_begin(session->knobs[i].steer, session->column, columns);
+    sm_lm_forward(session->state, session->engine->kernels, session->engine->pool, session->tokens,
+                  columns, session->taps, session->knobs_count, logits, NULL);
+    for (int i = 0; i < session->knobs_count; i++) sm_steer_end(session->knobs[i].steer);
+    session->column += columns;
+}
+
+/* Requests left by other threads. */
+static void take_requests(smitin_session *session)
+{
+    for (int i = 0; i < session->knobs_count; i++) {
+        const double asked = atomic_exchange(&session->knobs[i].asked, (double)NAN);
+        if (!isnan(asked)) sm_steer_turn(session->knobs[i].steer, asked);
+    }
+}
+
+/* Fill the unknown cells of `column` of one piece from the logits of its rows. */
+static smitin_status sample_column(smitin_session *session, int index, int column,
+                                   smitin_error *error)
+{
+    sm_piece *piece = &session->pieces[index];
+    const int K = session->engine->config.lm.codebooks;
+    const int V = session->engine->config.lm.vocab;
+    const sm_sampling sampling = {session->options.temperature, session->options.top_k,
+                                  session->options.top_p};
+    float *cond = session->logits + (size_t)piece->cond_row * (size_t)(K * V);
+    for (int k = 0; k < K; k++) {
+        session->made[k] = 0;
+        if (!sm_delay_unknown(&piece->grid, column, k)) continue;
+        float *logits = cond + (size_t)k * (size_t)V;
+        if (piece->uncond_row >= 0) {
+            const float *uncond =
+                session->logits + ((size_t)piece->uncond_row * (size_t)K + (size_t)k) * (size_t)V;
+            sm_guide(logits, uncond, (float)session->options.guidance, V);
+        }
+        const double uniform = sm_uniform(session->options.seed + (uint64_t)index, (uint32_t)column,
+                                          (uint32_t)k, SM_RNG_SAMPLE);
+        session->made[k] =
+            sm_sample(logits, V, &sampling, uniform, session->scratch, session->order);
+        if (session->made[k] < 0)
+            return sm_fail(error, SMITIN_ERROR_MODEL,
+                           "The model's output at column %d is not a number. Turn the knobs down; "
+                           "if none is on, the "
+                           "model's weights are damaged.",
+                           column);
+    }
+    sm_delay_write(&piece->grid, column, session->made);
+    return SMITIN_OK;
+}
+
+smitin_status smitin_session_step(smitin_session *session, bool *done, smitin_error *error)
+{
+    if (done != NULL) *done = false;
+    if (session->phase == SM_PHASE_DONE || session->phase == SM_PHASE_FAILED)
+        return sm_fail(error, SMITIN_ERROR_STATE, "This session has ended; make a new one.");
+    if (atomic_load(&session->stop)) {
+        session->phase = SM_PHASE_DONE;
+        return sm_fail(error, SMITIN_ERROR_STOPPED, "The session was stopped.");
+    }
+    if (session->phase == SM_PHASE_SETUP) {
+        const smitin_status status = sm_session_start(session, error);
+        session->phase = status == SMITIN_OK ? SM_PHASE_RUNNING : SM_PHASE_FAILED;
+        SM_TRY(status);
+    }
+    take_requests(session);
+    sm_session_pass(session, 1, session->logits);
+    for (int i = 0; i < session->options.pieces; i++) {
+        const smitin_status status = sample_column(session, i, session->column, error);
+        if (status != SMITIN_OK) session->phase = SM_PHASE_FAILED;
+        SM_TRY(status);
+    }
+    if (session->column == session->columns - 1) session->phase = SM_PHASE_DONE;
+    if (done != NULL) *done = session->phase == SM_PHASE_DONE;
+    return SMITIN_OK;
+}
+
+smitin_status smitin_session_run(smitin_session *session, smitin_progress_callback callback,
+                                 void *user, smitin_error *error)
+{
+    bool done = false;
+    while (!done) {
+        SM_TRY(smitin_session_step(session, &done, error));
+        if (callback == NULL) continue;
+        const smitin_progress progress = {
+            sm_delay_complete(&session->pieces[0].grid, session->column + 1), session->frames};
+        if (!callback(user, &progress) && !done) smitin_session_stop(session);
+    }
+    return SMITIN_OK;
+}
+
+bool smitin_session_turn(smitin_session *session, int knob, double alpha)
+{
+    if (knob < 0 || knob >= session->knobs_count || !isfinite(alpha)) return false;
+    atomic_store(&session->knobs[knob].asked, alpha);
+    return true;
+}
+
+void smitin_session_stop(smitin_session *session)
+{
+    atomic_store(&session->stop, true);
+}

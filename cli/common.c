@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include "common.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int report_error(const smitin_error *error)
+{
+    fprintf(stderr, "smitin: %s\n", error->message);
+    switch (error->status) {
+    case SMITIN_OK:
+        return EXIT_DONE;
+    case SMITIN_ERROR_ARGUMENT:
+        return EXIT_USAGE;
+    case SMITIN_ERROR_MODEL:
+    case SMITIN_ERROR_KNOB:
+        return EXIT_REFUSED;
+    case SMITIN_ERROR_MEMORY:
+    case SMITIN_ERROR_IO:
+    case SMITIN_ERROR_FORMAT:
+    case SMITIN_ERROR_STATE:
+    case SMITIN_ERROR_STOPPED:
+        break;
+    }
+    return EXIT_FAILED;
+}
+
+static bool is_there(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+bool find_model(const char *name, char *path, size_t size)
+{
+    const char *own = getenv("SMITIN_MODELS");
+    const char *const bases[] = {"", "models/", own, SMITIN_DATADIR "/models"};
+    for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
+        if (bases[i] == NULL) continue;
+        const bool slash = bases[i][0] != '\0' && bases[i][strlen(bases[i]) - 1] != '/';
+        const int length = snprintf(path, size, "%s%s%s", bases[i], slash ? "/" : "", name);
+        if (length > 0 && (size_t)length < size && is_there(path)) return true;
+    }
+    fprintf(stderr,
+            "smitin: There is no model \"%s\", neither here nor under models/, $SMITIN_MODELS or "
+            "%s/models. Give the "
+            "directory that holds config.json with -m.\n",
+            name, SMITIN_DATADIR);
+    return false;
+}
+
+/* The user's folder for knobs, or an empty string. */
+static void user_knobs(char *path, size_t size)
+{
+    const char *data = getenv("XDG_DATA_HOME");
+    const char *home = getenv("HOME");
+    path[0] = '\0';
+    if (data != NULL && data[0] == '/')
+        snprintf(path, size, "%s/smitin/knobs", data);
+    else if (home != NULL && home[0] == '/')
+        snprintf(path, size, "%s/.local/share/smitin/knobs", home);
+}
+
+bool find_knob(const char *name, const char *model_path, char *path, size_t size)
+{
+    char user[1024], own[1100];
+    if (strchr(name, '/') != NULL || strstr(name, ".safetensors") != NULL) {
+        snprintf(path, size, "%s", name);
+        if (is_there(path)) return true;
+        fprintf(stderr, "smitin: There is no knob file %s.\n", name);
+        return false;
+    }
+    user_knobs(user, sizeof user);
+    snprintf(own, sizeof own, "%s/knobs", model_path);
+    const char *const folders[] = {".", getenv("SMITIN_KNOBS"), user[0] != '\0' ? user : NULL, own};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        if (folders[i] == NULL) continue;
+        const int length = snprintf(path, size, "%s/%s.knob.safetensors", folders[i], name);
+        if (length > 0 && (size_t)length < size && is_there(path)) return true;
+    }
+    fprintf(stderr,
+            "smitin: There is no knob \"%s\" here, in $SMITIN_KNOBS, %s or %s. Train one with "
+            "\"smitin knob train\", or "
+            "give the path of a .knob.safetensors file.\n",
+            name, user, own);
+    return false;
+}
+
+void progress_bar(const char *what, double done, double total)
+{
+    enum { WIDTH = 32 };
+    if (!isatty(STDERR_FILENO) || total <= 0.0) return;
+    char bar[WIDTH + 1];
+    const int filled = (int)(WIDTH * (done < total ? done / total : 1.0));
+    memset(bar, ' ', WIDTH);
+    memset(bar, '=', (size_t)filled);
+    bar[WIDTH] = '\0';
+    fprintf(stderr, "\r%-12s [%s] %3.0f %%", what, bar,
+            100.0 * (done < total ? done / total : 1.0));
+    if (done >= total) fputc('\n', stderr);
+    fflush(stderr);
+}
+
+int open_engine(smitin_engine **engine, const char *model, const char *cpu_level, int threads,
+                char *path, size_t path_size)
+{
+    smitin_error error = {0};
+    if (!find_model(model, path, path_size)) return EXIT_REFUSED;
+    smitin_engine_options options = smitin_engine_defaults();
+    options.threads = threads;
+    options.cpu_level = cpu_level;
+    if (smitin_engine_open(engine, path, &options, &error) != SMITIN_OK)
+        return report_error(&error);
+    return EXIT_DONE;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* What the subcommands share: errors to exit codes, finding models and knobs, a progress bar. */
+#ifndef SMITIN_CLI_COMMON_H
+#define SMITIN_CLI_COMMON_H
+
+#include <smitin/smitin.h>
+
+#include "options.h"
+
+/* Print the message on standard error and return the exit code for its status. */
+int report_error(const smitin_error *error);
+
+/* Where a model named `name` lies: a path as it is; else NAME or models/NAME from here, from
+ * $SMITIN_MODELS, and from the installed data. Fills `path`; prints where it looked and returns
+ * false when there is none. */
+bool find_model(const char *name, char *path, size_t size);
+/* Likewise a knob: a path; else NAME.knob.safetensors here, in $SMITIN_KNOBS, in
+ * ~/.local/share/smitin/knobs (or under $XDG_DATA_HOME), and among the model's own knobs. */
+bool find_knob(const char *name, const char *model_path, char *path, size_t size);
+
+/* A bar on standard error when that is a terminal, else nothing. `done` of `total` units; the last
+ * call has them equal. */
+void progress_bar(const char *what, double done, double total);
+
+/* Open an engine; report and return an exit code on failure. */
+int open_engine(smitin_engine **engine, const char *model, const char *cpu_level, int threads,
+                char *path, size_t path_size);
+
+/* Subcommands: argv[0] is the subcommand's name. */
+int command_generate(int argc, char **argv);
+int command_knob(int argc, char **argv); /* "knob train", "knob info" */
+int command_knob_train(int argc, char **argv);
+
+#endif

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/* What "smitin generate" leaves behind: the audio, its settings beside it, the monitor's trace and
+ * its plot. */
+#include "generate.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../src/base/gnuplot.h"
+#include "../src/base/outfile.h"
+
+enum { PATH_SIZE = 2048 };
+
+static const double PEAK_CEILING = 0.99;
+static const int bits_values[] = {16, 24, 32};
+
+static bool to_stdout(const generate_job *job)
+{
+    return strcmp(job->options.output, "-") == 0;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat info;
+    const size_t length = strlen(path);
+    return (length > 0 && path[length - 1] == '/') ||
+           (stat(path, &info) == 0 && S_ISDIR(info.st_mode));
+}
+
+int generate_check_output(const generate_job *job)
+{
+    const char *output = job->options.output;
+    const int pieces = job->options.session.pieces;
+    if (to_stdout(job)) {
+        if (pieces == 1 && !job->options.json) return EXIT_DONE;
+        fprintf(stderr, "smitin: Standard output takes one piece and no JSON beside it; give a "
+                        "folder with -o.\n");
+        return EXIT_USAGE;
+    }
+    if (is_folder(output) && mkdir(output, 0777) != 0 && access(output, W_OK) != 0) {
+        fprintf(stderr,
+                "smitin: The folder %s cannot be made or written to. Choose another with -o.\n",
+                output);
+        return EXIT_FAILED;
+    }
+    if (is_folder(output)) return EXIT_DONE;
+    const char *suffix = strrchr(output, '.');
+    if (suffix == NULL || strchr(suffix, '/') != NULL ||
+        (strcmp(suffix, ".wav") != 0 && strcmp(suffix, ".flac") != 0 &&
+         strcmp(suffix, ".ogg") != 0)) {
+        fprintf(stderr, "smitin: %s: the suffix names the format; use .wav, .flac or .ogg.\n",
+                output);
+        return EXIT_USAGE;
+    }
+    char folder[PATH_SIZE];
+    const char *slash = strrchr(output, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash != NULL ? (int)(slash - output + 1) : 1,
+             slash != NULL ? output : ".");
+    if (access(folder, W_OK) == 0) return EXIT_DONE;
+    fprintf(
+        stderr,
+        "smitin: The folder %s is not there or not writable. Make it, or choose another with -o.\n",
+        folder);
+    return EXIT_FAILED;
+}
+
+/* The path of piece `index` with another suffix (NULL: its own). */
+static void piece_path(const generate_job *job, int index, const char *suffix, char path[PATH_SIZE])
+{
+    const generate_options *o = &job->options;
+    char stem[PATH_SIZE];
+    const char *own = ".wav";
+    if (is_folder(o->output)) {
+        const int clip = index / o->batch;
+        const char *name = "piece";
+        if (o->inputs.count > 0) {
+            const char *slash = strrchr(o->inputs.items[clip], '/');
+            name = slash != NULL ? slash + 1 : o->inputs.items[clip];
+        }
+        const char *dot = strrchr(name, '.');
+        const int length = dot != NULL && dot != name ? (int)(dot - name) : (int)strlen(name);
+        snprintf(stem, sizeof stem, "%.1024s/%.*s", o->output, length < 900 ? length : 900, name);
+    } else {
+        own = strrchr(o->output, '.');
+        snprintf(stem, sizeof stem, "%.*s", (int)(own - o->output), o->output);
+    }
+    const bool several =
+        o->session.pieces > 1 && !(is_folder(o->output) && o->batch == 1 && o->inputs.count > 0);
+    if (several)
+        snprintf(path, PATH_SIZE, "%.1980s-%03d%s", stem, index, suffix != NULL ? suffix : own);
+    else
+        snprintf(path, PATH_SIZE, "%.1980s%s", stem, suffix != NULL ? suffix : own);
+}
+
+/* ---- Settings ---- */
+
+static json_t *piece_json(const generate_job *job, int index, const char *path, double lufs,
+                          double gain)
+{
+    const generate_options *o = &job->options;
+    json_t *root = json_object();
+    json_object_set_new(root, "smitin", json_string(smitin_version()));
+    json_object_set_new(root, "file", json_string(path));
+    json_object_set_new(root, "model", json_string(job->model_path));
+    json_object_set_new(root, "fingerprint", json_string(job->info.fingerprint));
+    json_object_set_new(root, "prompt", o->prompt != NULL ? json_string(o->prompt) : json_null());
+    if (o->inputs.count > 0) {
+        json_object_set_new(root, "input", json_string(o->inputs.items[index / o->batch]));
+        json_object_set_new(
+            root, "input_seconds",
+            json_real((double)job->clips[index / o->batch].frames / job->info.sample_rate));
+    }
+    json_object_set_new(root, "seconds", json_real(o->session.seconds));
+    json_object_set_new(root, "seed",
+                        json_integer((json_int_t)(o->session.seed + (uint64_t)index)));
+    json_object_set_new(root, "temperature", json_real(o->session.temperature));
+    json_object_set_new(root, "top_k", json_integer(o->session.top_k));
+    json_object_set_new(root, "top_p", json_real(o->session.top_p));
+    json_object_set_new(root, "guidance", json_real(o->session.guidance));
+    json_object_set_new(root, "gain", json_real(gain));
+    json_object_set_new(root, "lufs", isfinite(lufs) ? json_real(lufs) : json_null());
+    json_t *knobs = json_array();
+    for (int i = 0; i < o->steering.uses_count; i++) {
+        smitin_knob_report report;
+        if (smitin_session_report(job->session, index, i, &report, NULL) == SMITIN_OK)
+            json_array_append_new(knobs, steering_json(&o->steering, i, &report));
+    }
+    json_object_set_new(root, "knobs", knobs);
+    return root;
+}
+
+static int write_json(const json_t *root, const char *path)
+{
+    smitin_error error = {0};
+    char *text = json_dumps(root, JSON_INDENT(2));
+    if (text == NULL) {
+        fprintf(stderr,
+                "smitin: The settings for %s could not be put into JSON; a path or prompt is not "
+                "UTF-8.\n",
+                path);
+        return EXIT_FAILED;
+    }
+    const smitin_status status = sm_file_write(path, text, strlen(text), &error);
+    free(text);
+    return status == SMITIN_OK ? EXIT_DONE : report_error(&error);
+}
+
+/* ---- Traces ---- */
+
+/* One line of CSV for each generated column of one piece and knob. */
+static smitin_status print_trace(const generate_job *job, int piece, int knob, FILE *out,
+                                 smitin_error *error)
+{
+    const smitin_trace *lines = NULL;
+    size_t count = 0;
+    smitin_knob_report report;
+    SM_TRY(smitin_session_trace(job->session, piece, knob, &lines, &count, error));
+    SM_TRY(smitin_session_report(job->session, piece, knob, &report, error));
+    for (size_t n = 0; n < count; n++)
+        fprintf(out, "%d,%s,%d,%.3f,%d,%.5f,%.5f,%.5f,%.5f\n", piece,
+                job->options.steering.uses[knob].name, lines[n].column,
+                lines[n].column / job->info.frame_rate, lines[n].scheduled,
+                (double)lines[n].presence, (double)lines[n].gain, (double)lines[n].dose,
+                report.threshold);
+    return SMITIN_OK;
+}
+
+static int write_trace_csv(const generate_job *job, const char *path)
+{
+    smitin_error error = {0};
+    smitin_status status = SMITIN_OK;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL) {
+        fprintf(stderr, "smitin: There is not enough memory for the trace.\n");
+        return EXIT_FAILED;
+    }
+    fprintf(out, "piece,knob,column,seconds,scheduled,presence,gain,dose,threshold\n");
+    for (int piece = 0; piece < job->options.session.pieces && status == SMITIN_OK; piece++) {
+        for (int i = 0; i < job->options.steering.uses_count && status == SMITIN_OK; i++)
+            status = print_trace(job, piece, i, out, &error);
+    }
+    if (fclose(out) != 0 && status == SMITIN_OK) status = sm_fail_memory(&error, "the trace", size);
+    if (status == SMITIN_OK) status = sm_file_write(path, text, size, &error);
+    free(text);
+    return status == SMITIN_OK ? EXIT_DONE : report_error(&error);
+}
+
+/* The first piece's C(t), gain and threshold against time, one panel a knob. */
+static int plot_trace(const generate_job *job, const char *csv_path)
+{
+    const generate_options *o = &job->options;
+    smitin_error error = {0};
+    char script[16384], png[PATH_SIZE];
+    const char *dot = strrchr(csv_path, '.');
+    snprintf(png, sizeof png, "%.*s.png",
+             dot != NULL ? (int)(dot - csv_path) : (int)strlen(csv_path), csv_path);
+    size_t used = (size_t)snprintf(
+        script, sizeof script,
+        "set terminal pngcairo size 1000,%d\nset output '%s'\nset datafile separator ','\n"
+        "set multiplot layout %d,1\nset yrange [-0.02:1.05]\nset xlabel 'seconds'\n"
+        "set key outside\nset grid\n",
+        60 + 300 * o->steering.uses_count, png, o->steering.uses_count);
+    for (int i = 0; i < o->steering.uses_count && used < sizeof script; i++) {
+        const char *name = o->steering.uses[i].name;
+        char select[256];
+        snprintf(select, sizeof select, "(int($1)==0 && strcol(2) eq '%s' ?", name);
+        used += (size_t)snprintf(
+            script + used, sizeof script - used,
+            "set title '%s: what the monitor hears, and how hard it is pushed'\n"
+            "plot '%s' using %s $4:1/0):6 skip 1 with lines lw 2 title 'presence C(t)',"
+            " '' using %s int($5)==1 ? $4:1/0):7 skip 1 with impulses lw 1 title 'gain g(t)',"
+            " '' using %s $4:1/0):9 skip 1 with lines dt 2 title 'threshold'\n",
+            name, csv_path, select, select, select);
+    }
+    if (used >= sizeof script) {
+        fprintf(stderr, "smitin: The plot of %s has too many knobs to draw.\n", csv_path);
+        return EXIT_FAILED;
+    }
+    if (sm_gnuplot(script, &error) != SMITIN_OK) return report_error(&error);
+    if (!o->quiet) fprintf(stderr, "trace: %s, %s\n", csv_path, png);
+    return EXIT_DONE;
+}
+
+static int write_trace(const generate_job *job)
+{
+    if (job->options.steering.uses_count == 0) {
+        fprintf(stderr, "smitin: --trace shows what knobs do, and none is given. Add --knob NAME:0 "
+                        "to listen only.\n");
+        return EXIT_USAGE;
+    }
+    const int code = write_trace_csv(job, job->options.trace);
+    return code == EXIT_DONE ? plot_trace(job, job->options.trace) : code;
+}
+
+/* ---- Audio ---- */
+
+/* One piece: limit its peak, measure it, write it with its settings; the JSON is appended to `all`.
+ */
+static int write_piece(generate_job *job, int index, json_t *all)
+{
+    const generate_options *o = &job->options;
+    smitin_error error = {0};
+    const float *made = NULL;
+    size_t count = 0;
+    if (smitin_session_audio(job->session, index, &made, &count, &error) != SMITIN_OK)
+        return report_error(&error);
+    if (strcmp(generate_yes_no[o->keep_prompt], "no") == 0 && o->inputs.count > 0) {
+        const size_t hop = (size_t)job->info.hop;
+        const size_t prompt = (job->clips[index / o->batch].frames + hop - 1) / hop * hop;
+        made += prompt;
+        count -= prompt;
+    }
+    float *samples = malloc(count * sizeof *samples);
+    if (samples == NULL) {
+        fprintf(stderr, "smitin: There is not enough memory to write piece %d.\n", index);
+        return EXIT_FAILED;
+    }
+    memcpy(samples, made, count * sizeof *samples);
+    const double gain = sm_audio_limit(samples, count, PEAK_CEILING);
+    double lufs = -HUGE_VAL;
+    smitin_status status =
+        sm_audio_loudness(samples, count, 1, job->info.sample_rate, &lufs, &error);
+
+    char path[PATH_SIZE], beside[PATH_SIZE];
+    piece_path(job, index, NULL, path);
+    piece_path(job, index, ".json", beside);
+    json_t *settings = piece_json(job, index, to_stdout(job) ? "-" : path, lufs, gain);
+    char *comment = json_dumps(settings, JSON_COMPACT);
+    const sm_audio_tag tags[] = {{"software", "smitin"},
+                                 {"comment", comment != NULL ? comment : ""}};
+    if (status == SMITIN_OK)
+        status = sm_audio_write(to_stdout(job) ? "-" : path, samples, count, 1,
+                                job->info.sample_rate, bits_values[o->bits], tags, 2, &error);
+    int code = status == SMITIN_OK ? EXIT_DONE : report_error(&error);
+    if (code == EXIT_DONE && !to_stdout(job)) code = write_json(settings, beside);
+    if (code == EXIT_DONE && !o->quiet)
+        fprintf(stderr, "%s: %.2f s, %.1f LUFS, seed %llu\n",
+                to_stdout(job) ? "standard output" : path, (double)count / job->info.sample_rate,
+                lufs, (unsigned long long)(o->session.seed + (uint64_t)index));
+    json_array_append_new(all, settings);
+    free(comment);
+    free(samples);
+    return code;
+}
+
+static void print_summary(const generate_job *job)
+{
+    const generate_options *o = &job->options;
+    const double made = o->session.seconds * o->session.pieces;
+    fprintf(stderr, "%d piece%s in %.2f s (%.2f x real time)\n", o->session.pieces,
+            o->session.pieces == 1 ? "" : "s", job->run_seconds, made / job->run_seconds);
+    for (int i = 0; i < o->steering.uses_count; i++) {
+        double presence = 0.0, success = 0.0, dose = 0.0;
+        smitin_knob_report report = {0};
+        for (int piece = 0; piece < o->session.pieces; piece++) {
+            if (smitin_session_report(job->session, piece, i, &report, NULL) != SMITIN_OK) return;
+            presence += report.mean_presence / o->session.pieces;
+            success += report.success / o->session.pieces;
+            dose += report.dose / o->session.pieces;
+            if (report.tripped)
+                fprintf(stderr,
+                        "smitin: Knob %s switched itself off in piece %d: its monitor read a value "
+                        "that is not a "
+                        "number.\n",
+                        o->steering.uses[i].name, piece);
+        }
+        fprintf(stderr, "knob %s: alpha %.3g, success %.0f %%, presence %.2f, dose %.3g\n",
+                o->steering.uses[i].name, report.alpha, 100.0 * success, presence, dose);
+    }
+}
+
+int generate_write(generate_job *job)
+{
+    json_t *all = json_array();
+    int code = EXIT_DONE;
+    for (int i = 0; i < job->options.session.pieces && code == EXIT_DONE; i++)
+        code = write_piece(job, i, all);
+    if (code == EXIT_DONE && job->options.trace != NULL) code = write_trace(job);
+    if (code == EXIT_DONE && !job->options.quiet) print_summary(job);
+    if (code == EXIT_DONE && job->options.json) {
+        json_dumpf(all, stdout, JSON_INDENT(2));
+        if (puts("") == EOF || fflush(stdout) != 0) {
+            fprintf(stderr, "smitin: Standard output could not be written.\n");
+            code = EXIT_FAILED;
+        }
+    }
+    json_decref(all);
+    return code;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+#include "steering.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const method_names[] = {"smitin", "sparse", "iti", "decay", NULL};
+static const char *const direction_names[] = {"probe", "mean", "random", NULL};
+static const char *const branch_names[] = {"both", "cond", "uncond", NULL};
+static const char *const decay_names[] = {"linear", "exponential", NULL};
+static const char *const statistic_names[] = {"median", "mean", NULL};
+
+steering_options steering_options_defaults(void)
+{
+    const smitin_steering d = smitin_steering_defaults();
+    steering_options options;
+    memset(&options, 0, sizeof options);
+    options.method = (int)d.method;
+    options.direction = (int)d.direction;
+    options.branch = (int)d.branch;
+    options.decay = (int)d.decay;
+    options.statistic = (int)d.statistic;
+    options.every = d.every;
+    options.top_heads = d.top_heads;
+    options.monitor_heads = d.monitor_heads;
+    options.power = d.power;
+    options.threshold = d.threshold;
+    options.decay_rate = d.decay_rate;
+    return options;
+}
+
+size_t steering_option_specs(steering_options *o, option_spec *specs, size_t capacity)
+{
+    const option_spec table[] = {
+        {NULL, "--knob", OPTION_LIST, &o->specs, 0, 0, NULL, "NAME:STRENGTH",
+         "turn a knob: drums:60% or a raw alpha, drums:5; negative removes"},
+        {NULL, "--method", OPTION_CHOICE, &o->method, 0, 0, method_names, "NAME",
+         "smitin, sparse (no monitor), iti (original) or decay [smitin]"},
+        {NULL, "--direction", OPTION_CHOICE, &o->direction, 0, 0, direction_names, "NAME",
+         "probe, mean (mass mean shift) or random (control) [probe]"},
+        {NULL, "--every", OPTION_INT, &o->every, 1, 1e6, NULL, "S", "push every S-th step [5]"},
+        {NULL, "--power", OPTION_DOUBLE, &o->power, 0, 100, NULL, "P",
+         "exponent of the soft weights [3]"},
+        {NULL, "--top-heads", OPTION_INT, &o->top_heads, 0, 1e6, NULL, "K",
+         "heads of iti and decay [a third of all, at most 48]"},
+        {NULL, "--monitor-heads", OPTION_INT, &o->monitor_heads, 0, 1e6, NULL, "K",
+         "heads that listen [a sixth of all, at most 16]"},
+        {NULL, "--statistic", OPTION_CHOICE, &o->statistic, 0, 0, statistic_names, "NAME",
+         "of the monitor: median or mean [median]"},
+        {NULL, "--threshold", OPTION_DOUBLE, &o->threshold, 0, 1, NULL, "TAU",
+         "the trait is there from here on [median - std of accuracies]"},
+        {NULL, "--lag", OPTION_FLAG, &o->lag, 0, 0, NULL, NULL,
+         "apply a reading at the next scheduled step"},
+        {NULL, "--branch", OPTION_CHOICE, &o->branch, 0, 0, branch_names, "NAME",
+         "rows of guidance to push: both, cond or uncond [both]"},
+        {NULL, "--decay", OPTION_CHOICE, &o->decay, 0, 0, decay_names, "NAME",
+         "of --method decay: linear or exponential [linear]"},
+        {NULL, "--decay-rate", OPTION_DOUBLE, &o->decay_rate, 0, 1, NULL, "R",
+         "per step, exponential [0.995]"},
+        {NULL, "--direction-seed", OPTION_DOUBLE, &o->direction_seed, 0, 9007199254740992.0, NULL,
+         "N", "seed of --direction random [0]"},
+        {NULL, "--force-knob", OPTION_FLAG, &o->force, 0, 0, NULL, NULL,
+         "use a knob made for other weights of the same shape"},
+    };
+    const size_t count = sizeof table / sizeof *table;
+    if (count > capacity) return 0;
+    memcpy(specs, table, sizeof table);
+    return count;
+}
+
+/* "NAME:5" or "NAME:60%" or "NAME" (strength 50 %). */
+static int parse_spec(const char *spec, knob_use *use, smitin_steering *steering)
+{
+    const char *colon = strrchr(spec, ':');
+    const size_t length = colon != NULL ? (size_t)(colon - spec) : strlen(spec);
+    if (length == 0 || length >= sizeof use->path) {
+        fprintf(stderr, "smitin: --knob \"%s\" names no knob. Write it as drums:60%% or drums:5.\n",
+                spec);
+        return EXIT_USAGE;
+    }
+    snprintf(use->path, sizeof use->path, "%.*s", (int)length, spec);
+    steering->strength = 0.5;
+    if (colon == NULL) return EXIT_DONE;
+    char *end = NULL;
+    const double value = strtod(colon + 1, &end);
+    const bool percent = *end == '%';
+    if (end == colon + 1 || !isfinite(value) || end[percent ? 1 : 0] != '\0' || fabs(value) > 1e4 ||
+        (percent && fabs(value) > 100.0)) {
+        fprintf(stderr,
+                "smitin: --knob \"%s\": the strength is a percentage from -100%% to 100%%, or a "
+                "raw alpha such as 5 or "
+                "-5.\n",
+                spec);
+        return EXIT_USAGE;
+    }
+    if (percent)
+        steering->strength = value / 100.0;
+    else
+        steering->alpha = value;
+    return EXIT_DONE;
+}
+
+int steering_open(steering_options *options, const char *model_path)
+{
+    if (options->specs.count > KNOBS_MAX) {
+        fprintf(stderr, "smitin: %d knobs were given; at most %d work at once.\n",
+                options->specs.count, KNOBS_MAX);
+        return EXIT_USAGE;
+    }
+    for (int i = 0; i < options->specs.count; i++) {
+        knob_use *use = &options->uses[i];
+        smitin_steering *s = &use->steering;
+        smitin_error error = {0};
+        *s = smitin_steering_defaults();
+        s->method = (smitin_method)options->method;
+        s->direction = (smitin_direction)options->direction;
+        s->branch = (smitin_branch)options->branch;
+        s->decay = (smitin_decay)options->decay;
+        s->statistic = (smitin_statistic)options->statistic;
+        s->every = options->every;
+        s->top_heads = options->top_heads;
+        s->monitor_heads = options->monitor_heads;
+        s->power = options->power;
+        s->threshold = options->threshold;
+        s->decay_rate = options->decay_rate;
+        s->direction_seed = (uint64_t)options->direction_seed;
+        s->lag = options->lag;
+        s->force = options->force;
+
+        int code = parse_spec(options->specs.items[i], use, s);
+        if (code != EXIT_DONE) return code;
+        char path[sizeof use->path];
+        if (!find_knob(use->path, model_path, path, sizeof path)) return EXIT_REFUSED;
+        memcpy(use->path, path, sizeof path);
+        if (smitin_knob_load(&use->knob, path, &error) != SMITIN_OK) return report_error(&error);
+        options->uses_count = i + 1;
+        smitin_knob_describe(use->knob, &use->info);
+        snprintf(use->name, sizeof use->name, "%s", use->info.trait);
+    }
+    return EXIT_DONE;
+}
+
+void steering_close(steering_options *options)
+{
+    for (int i = 0; i < options->uses_count; i++) smitin_knob_free(options->uses[i].knob);
+    text_list_free(&options->specs);
+}
+
+static json_t *number_or_null(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+json_t *steering_json(const steering_options *options, int index, const smitin_knob_report *report)
+{
+    const knob_use *use = &options->uses[index];
+    const smitin_steering *s = &use->steering;
+    json_t *o = json_object();
+    json_object_set_new(o, "knob", json_string(use->name));
+    json_object_set_new(o, "file", json_string(use->path));
+    json_object_set_new(o, "method", json_string(method_names[s->method]));
+    json_object_set_new(o, "direction", json_string(direction_names[s->direction]));
+    json_object_set_new(o, "branch", json_string(branch_names[s->branch]));
+    json_object_set_new(o, "alpha", json_real(report->alpha));
+    json_object_set_new(o, "every", json_integer(s->every));
+    json_object_set_new(o, "power", json_real(s->power));
+    json_object_set_new(o, "lag", json_boolean(s->lag));
+    json_object_set_new(o, "direction_seed", json_integer((json_int_t)s->direction_seed));
+    json_object_set_new(o, "forced", json_boolean(s->force));
+    json_object_set_new(o, "threshold", json_real(report->threshold));
+    json_object_set_new(o, "weight_sum", json_real(report->weight_sum));
+    json_object_set_new(o, "dose", json_real(report->dose));
+    json_object_set_new(o, "success", number_or_null(report->success));
+    json_object_set_new(o, "success_half", number_or_null(report->success_half));
+    json_object_set_new(o, "presence", number_or_null(report->mean_presence));
+    json_object_set_new(o, "tripped", json_boolean(report->tripped));
+    return o;
+}

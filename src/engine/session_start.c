@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/* Setting a session up: options, prompts, knobs, and all the memory of its run. */
+#include "session.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_PIECES = 1024, MAX_KNOBS = 64, MAX_TEXT = 4096 };
+
+smitin_session_options smitin_session_defaults(void)
+{
+    smitin_session_options options;
+    memset(&options, 0, sizeof options);
+    options.seconds = 10.0;
+    options.pieces = 1;
+    options.temperature = 1.0;
+    options.top_k = 250;
+    options.guidance = 3.0;
+    options.max_text = 256;
+    options.max_knobs = 8;
+    return options;
+}
+
+static smitin_status check_options(const smitin_engine *engine, const smitin_session_options *o,
+                                   smitin_error *error)
+{
+    const double longest = (double)engine->config.max_frames * engine->config.codec.hop /
+                           engine->config.codec.sample_rate;
+    if (!(o->seconds > 0.0) || o->seconds > longest + 1e-9)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "A length of %g s is outside 0..%g s, the model's range.", o->seconds,
+                       longest);
+    if (o->pieces < 1 || o->pieces > MAX_PIECES)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "%d pieces at once is outside 1..%d.",
+                       o->pieces, MAX_PIECES);
+    if (!(o->temperature >= 0.0) || o->temperature > 100.0)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "A temperature of %g is outside 0..100.",
+                       o->temperature);
+    if (o->top_k < 0)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "top-k %d is negative; 0 keeps every code.",
+                       o->top_k);
+    if (!(o->top_p >= 0.0) || o->top_p > 1.0)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "top-p %g is outside 0..1.", o->top_p);
+    if (!isfinite(o->guidance) || fabs(o->guidance) > 1000.0)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "A guidance scale of %g makes no sense; 1 is none, 3 usual.", o->guidance);
+    if (o->max_text < 0 || o->max_text > MAX_TEXT)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "max_text %d is outside 0..%d.", o->max_text,
+                       MAX_TEXT);
+    if (o->max_knobs < 0 || o->max_knobs > MAX_KNOBS)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "max_knobs %d is outside 0..%d.", o->max_knobs,
+                       MAX_KNOBS);
+    return SMITIN_OK;
+}
+
+static bool take_fixed_memory(smitin_session *s)
+{
+    const size_t pieces = (size_t)s->options.pieces;
+    const size_t K = (size_t)s->engine->config.lm.codebooks;
+    const size_t V = (size_t)s->engine->config.lm.vocab;
+    const size_t frames = (size_t)s->frames;
+    s->pieces = SM_TAKE(s->arena, pieces, sm_piece);
+    s->rows = SM_TAKE(s->arena, 2 * pieces, sm_row);
+    s->knobs = SM_TAKE(s->arena, s->options.max_knobs, sm_knob_slot);
+    s->taps = SM_TAKE(s->arena, s->options.max_knobs, sm_tap);
+    s->made = SM_TAKE(s->arena, K, int32_t);
+    s->scratch = SM_TAKE(s->arena, V, float);
+    s->order = SM_TAKE(s->arena, V, int32_t);
+    s->codes = SM_TAKE(s->arena, K * frames, int32_t);
+    s->samples = SM_TAKE(s->arena, frames * (size_t)s->engine->config.codec.hop, float);
+    s->codec_scratch = SM_TAKE(s->arena, sm_codec_scratch(s->engine->codec, frames), float);
+    if (s->pieces == NULL || s->rows == NULL || s->knobs == NULL || s->taps == NULL ||
+        s->made == NULL || s->scratch == NULL || s->order == NULL || s->codes == NULL ||
+        s->samples == NULL || s->codec_scratch == NULL)
+        return false;
+    for (size_t i = 0; i < pieces; i++) {
+        int32_t *cells = SM_TAKE(s->arena, K * (size_t)s->columns, int32_t);
+        if (cells == NULL) return false;
+        sm_delay_init(&s->pieces[i].grid, s->frames, (int)K, (int32_t)V, cells);
+    }
+    return true;
+}
+
+smitin_status smitin_session_new(smitin_session **out, const smitin_engine *engine,
+                                 const smitin_session_options *options, smitin_error *error)
+{
+    if (out == NULL || engine == NULL)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "smitin_session_new needs a place for the session and an engine.");
+    *out = NULL;
+    const smitin_session_options defaults = smitin_session_defaults();
+    if (options == NULL) options = &defaults;
+    SM_TRY(check_options(engine, options, error));
+
+    smitin_session *session = calloc(1, sizeof *session);
+    if (session == NULL) return sm_fail_memory(error, "the session", sizeof *session);
+    session->engine = engine;
+    session->options = *options;
+    session->frames = sm_engine_frames(engine, options->seconds);
+    session->columns = sm_delay_columns(session->frames, engine->config.lm.codebooks);
+    session->arena = sm_arena_new();
+    if (session->arena == NULL || !take_fixed_memory(session)) {
+        smitin_session_free(session);
+        return sm_fail_memory(error, "the session", 0);
+    }
+    *out = session;
+    return SMITIN_OK;
+}
+
+void smitin_session_free(smitin_session *session)
+{
+    if (session == NULL) return;
+    for (int i = 0; i < session->knobs_count; i++) sm_steer_free(session->knobs[i].steer);
+    sm_lm_state_free(session->state);
+    sm_arena_free(session->arena);
+    free(session);
+}
+
+/* ---- Prompts ---- */
+
+static smitin_status check_setup(const smitin_session *session, int piece, smitin_error *error)
+{
+    if (session->phase != SM_PHASE_SETUP)
+        return sm_fail(error, SMITIN_ERROR_STATE,
+                       "The session has started; prompts and knobs are set before.");
+    if (piece != SMITIN_ALL_PIECES && (piece < 0 || piece >= session->options.pieces))
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "There is no piece %d; the session makes %d.",
+                       piece, session->options.pieces);
+    return SMITIN_OK;
+}
+
+static bool selected(int piece, int index)
+{
+    return piece == SMITIN_ALL_PIECES || piece == index;
+}
+
+/* T5 output of `text` in the session's arena. */
+static smitin_status encode_text(smitin_session *session, const char *text, float **hidden,
+                                 int *tokens, smitin_error *error)
+{
+    const smitin_engine *engine = session->engine;
+    if (engine->tokenizer == NULL)
+        return sm_fail(error, SMITIN_ERROR_MODEL,
+                       "%s has no spiece.model, so it takes no text prompt.", engine->path);
+    const int capacity = session->options.max_text;
+    int32_t *ids = malloc(((size_t)capacity + 1) * sizeof(int32_t));
+    if (ids == NULL)
+        return sm_fail_memory(error, "the text prompt", (size_t)capacity * sizeof(int32_t));
+    smitin_status status =
+        sm_tokenizer_encode(engine->tokenizer, text, ids, capacity, tokens, error);
+    if (status == SMITIN_OK) {
+        *hidden =
+            SM_TAKE(session->arena, (size_t)*tokens * (size_t)engine->config.text.hidden, float);
+        float *scratch = malloc((sm_t5_scratch(&engine->config.text, *tokens) + 1) * sizeof(float));
+        if (*hidden == NULL || scratch == NULL)
+            status = sm_fail_memory(error, "the text encoder", 0);
+        else
+            status = sm_t5_encode(engine->t5, engine->kernels, engine->pool, ids, *tokens, *hidden,
+                                  scratch, error);
+        free(scratch);
+    }
+    free(ids);
+    return status;
+}
+
+smitin_status smitin_session_set_text(smitin_session *session, int piece, const char *text,
+                                      smitin_error *error)
+{
+    SM_TRY(check_setup(session, piece, error));
+    float *hidden = NULL;
+    int tokens = 0;
+    if (text != NULL && text[0] != '\0')
+        SM_TRY(encode_text(session, text, &hidden, &tokens, error));
+    for (int i = 0; i < session->options.pieces; i++) {
+        if (!selected(piece, i)) continue;
+        session->pieces[i].text = hidden;
+        session->pieces[i].text_tokens = tokens;
+    }
+    return SMITIN_OK;
+}
+
+static smitin_status check_prompt_length(const smitin_session *session, size_t frames,
+                                         smitin_error *error)
+{
+    if (frames == 0) return sm_fail(error, SMITIN_ERROR_ARGUMENT, "The audio prompt is empty.");
+    if (frames >= (size_t)session->frames)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "The audio prompt has %zu frames, the whole piece only %d: nothing would be "
+                       "left to make. Ask for "
+                       "a longer piece or give a shorter prompt.",
+                       frames, session->frames);
+    return SMITIN_OK;
+}
+
+static void place_codes(smitin_session *session, int piece, const int32_t *codes, int frames)
+{
+    const sm_lm_config *lm = &session->engine->config.lm;
+    for (int i = 0; i < session->options.pieces; i++) {
+        if (!selected(piece, i)) continue;
+        sm_delay *grid = &session->pieces[i].grid;
+        sm_delay_init(grid, session->frames, lm->codebooks, lm->vocab, grid->cells);
+        sm_delay_prompt(grid, codes, frames, frames);
+    }
+}
+
+smitin_status smitin_session_set_codes(smitin_session *session, int piece, const int32_t *codes,
+                                       size_t frames, smitin_error *error)
+{
+    SM_TRY(check_setup(session, piece, error));
+    if (codes == NULL) return sm_fail(error, SMITIN_ERROR_ARGUMENT, "No codes were given.");
+    SM_TRY(check_prompt_length(session, frames, error));
+    const sm_lm_config *lm = &session->engine->config.lm;
+    for (size_t i = 0; i < frames * (size_t)lm->codebooks; i++) {
+        if (codes[i] < 0 || codes[i] >= lm->vocab)
+            return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                           "Code %d at position %zu is outside 0..%d.", codes[i], i, lm->vocab - 1);
+    }
+    place_codes(session, piece, codes, (int)frames);
+    return SMITIN_OK;
+}
+
+smitin_status smitin_session_set_audio(smitin_session *session, int piece, const float *samples,
+                                       size_t count, smitin_error *error)
+{
+    SM_TRY(check_setup(session, piece, error));
+    const size_t frames = count == 0 ? 0 : sm_codec_frames(session->engine->codec, count);
+    SM_TRY(check_prompt_length(session, frames, error));
+    SM_TRY(sm_engine_encode_frames(session->engine, samples, count, session->codes, error));
+    place_codes(session, piece, session->codes, (int)frames);
+    return SMITIN_OK;
+}
+
+/* ---- Knobs ---- */
+
+smitin_status smitin_session_add_knob(smitin_session *session, const smitin_knob *knob,
+                                      const smitin_steering *steering, smitin_error *error)
+{
+    SM_TRY(check_setup(session, SMITIN_ALL_PIECES, error));
+    if (knob == NULL) return sm_fail(error, SMITIN_ERROR_ARGUMENT, "No knob was given.");
+    if (session->knobs_count == session->options.max_knobs)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "The session was made for %d knobs; raise max_knobs.",
+                       session->options.max_knobs);
+    const smitin_steering defaults = smitin_steering_defaults();
+    if (steering == NULL) steering = &defaults;
+    SM_TRY(sm_steer_check(knob->data, steering, session->engine->lm, session->engine->fingerprint,
+                          error));
+    sm_knob_slot *slot = &session->knobs[session->knobs_count++];
+    slot->knob = knob;
+    slot->settings = *steering;
+    atomic_init(&slot->asked, (double)NAN);
+    return SMITIN_OK;
+}
+
+/* ---- Start ---- */
+
+static smitin_status agree_on_prompt(smitin_session *session, smitin_error *error)
+{
+    session->prompt = session->pieces[0].grid.prompt;
+    for (int i = 1; i < session->options.pieces; i++) {
+        if (session->pieces[i].grid.prompt != session->prompt)
+            return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                           "Piece 0 has a prompt of %d frames and piece %d one of %d; pieces of "
+                           "one session need prompts "
+                           "of one length.",
+                           session->prompt, i, session->pieces[i].grid.prompt);
+    }
+    return SMITIN_OK;
+}
+
+/* All conditional rows first, then the unconditional halves of the guided pieces. A piece without
+ * text needs no second row: both halves would be equal, and guidance exactly nothing. */
+static int lay_out_rows(smitin_session *session)
+{
+    const int pieces = session->options.pieces;
+    const bool guided = session->options.guidance != 1.0;
+    int longest = 0;
+    session->rows_count = pieces;
+    for (int i = 0; i < pieces; i++) {
+        sm_piece *piece = &session->pieces[i];
+        const bool both = guided && piece->text_tokens > 0;
+        piece->cond_row = i;
+        piece->uncond_row = both ? session->rows_count++ : -1;
+        session->rows[i] = (sm_row){.piece = i, .conditional = true, .guided = both};
+        if (both)
+            session->rows[piece->uncond_row] =
+                (sm_row){.piece = i, .conditional = false, .guided = true};
+        if (piece->text_tokens > longest) longest = piece->text_tokens;
+    }
+    return longest;
+}
+
+static smitin_status start_knobs(smitin_session *session, smitin_error *error)
+{
+    const smitin_engine *engine = session->engine;
+    const sm_steer_timeline timeline = {.rows = session->rows,
+                                        .rows_count = session->rows_count,
+                                        .pieces = session->options.pieces,
+                                        .first = session->prompt,
+                                        .columns = session->columns};
+    for (int i = 0; i < session->knobs_count; i++) {
+        sm_knob_slot *slot = &session->knobs[i];
+        SM_TRY(sm_steer_new(&slot->steer, slot->knob->data, &slot->settings, engine->lm,
+                            engine->kernels, engine->fingerprint, &timeline, error));
+        session->taps[i] = sm_steer_tap(slot->steer);
+    }
+    return SMITIN_OK;
+}
+
+smitin_status sm_session_start(smitin_session *session, smitin_error *error)
+{
+    const smitin_engine *engine = session->engine;
+    const size_t K = (size_t)engine->config.lm.codebooks;
+    SM_TRY(agree_on_prompt(session, error));
+    const int longest_text = lay_out_rows(session);
+    const int batch = session->prompt > 1 ? session->prompt : 1;
+
+    session->tokens =
+        SM_TAKE(session->arena, (size_t)session->rows_count * (size_t)batch * K, int32_t);
+    session->logits = SM_TAKE(
+        session->arena, (size_t)session->rows_count * K * (size_t)engine->config.lm.vocab, float);
+    if (session->tokens == NULL || session->logits == NULL)
+        return sm_fail_memory(error, "the session's run", 0);
+    const sm_lm_state_options options = {.rows = session->rows_count,
+                                         .max_columns = session->columns - 1,
+                                         .max_batch = batch,
+                                         .max_text = longest_text};
+    SM_TRY(sm_lm_state_new(&session->state, engine->lm, &options, error));
+    for (int i = 0; i < session->options.pieces; i++) {
+        const sm_piece *piece = &session->pieces[i];
+        sm_lm_condition(session->state, engine->kernels, engine->pool, piece->cond_row, piece->text,
+                        piece->text_tokens);
+    }
+    SM_TRY(start_knobs(session, error));
+    /* The last prompt column is the first step: its pass predicts something new. */
+    if (session->prompt > 0) sm_session_pass(session, session->prompt, NULL);
+    return SMITIN_OK;
+}
