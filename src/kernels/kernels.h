@@ -3,9 +3,9 @@
  * CPU level overwrites the entries it has a faster version of; the table is filled once.
  *
  * Letters: R rows, N outputs, M inputs, T frames, H heads, D head size, C channels.
- * All arrays are row-major f32. Pointers need no alignment. No kernel allocates. Every output element is
- * computed in an order that depends on the level only, never on how the work was split, so that any
- * number of threads and any number of rows gives the same bits. */
+ * All arrays are row-major f32. Pointers need no alignment. No kernel allocates. Every output
+ * element is computed in an order that depends on the level only, never on how the work was split,
+ * so that any number of threads and any number of rows gives the same bits. */
 #ifndef SMITIN_KERNELS_KERNELS_H
 #define SMITIN_KERNELS_KERNELS_H
 
@@ -26,16 +26,18 @@ typedef struct sm_kernels {
     /* y[r][n] = bias[n] + sum_m x[r][m] w[n][m] for n in n0..n1-1; bias may be NULL.
      * y [R, ldy], x [R, ldx], w [N, M]. Rows of x may overlap (ldx < M): a 1-D convolution over
      * channels-last frames is this product with ldx = stride * channels. */
-    void (*matmul)(float *y, size_t ldy, const float *x, size_t ldx, const float *w, const float *bias,
-                   int R, int M, int n0, int n1);
+    void (*matmul)(float *y, size_t ldy, const float *x, size_t ldx, const float *w,
+                   const float *bias, int R, int M, int n0, int n1);
 
     /* sum_i x[i] y[i] */
     float (*dot)(const float *x, const float *y, int n);
     /* y += a x */
     void (*axpy)(float *y, float a, const float *x, int n);
 
-    /* y = (x - mean) / sqrt(var + eps) * weight + bias over n elements, biased variance (LayerNorm). */
-    void (*layer_norm)(float *y, const float *x, const float *weight, const float *bias, int n, float eps);
+    /* y = (x - mean) / sqrt(var + eps) * weight + bias over n elements, biased variance
+     * (LayerNorm). */
+    void (*layer_norm)(float *y, const float *x, const float *weight, const float *bias, int n,
+                       float eps);
     /* y = x / sqrt(mean(x^2) + eps) * weight (RMSNorm as in T5). */
     void (*rms_norm)(float *y, const float *x, const float *weight, int n, float eps);
     /* In place: softmax of n scores, maximum subtracted first. */

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* The matrix product, written once on the v_ inlines of a level and included by its file.
+ *
+ * Two orders of addition, chosen by M alone:
+ *   M >  SHORT: an output is summed in LANES partial sums over chunks of CHUNK inputs; each chunk's
+ * partial sums are folded in v_fold4's fixed order and added to the output, the bias first. Tiles
+ * of rows x outputs only share loads. M <= SHORT: folding would cost more than the product, so one
+ * lane holds one output, summed input by input; the weights of a strip of outputs are transposed
+ * once on the stack. */
+#include <string.h>
+
+enum {
+    CHUNK = 512,        /* inputs: 8 weight rows and 3 rows of x stay in the first-level cache */
+    SHORT = 64,         /* inputs */
+    RESIDENT = 1 << 18, /* floats of x worked on at a time: half of a 2 MiB second-level cache */
+    STRIP_ROWS = 6,
+};
+
+typedef struct product {
+    float *y;
+    const float *x, *w, *bias;
+    size_t ldy, ldx, ldw;
+} product;
+
+/* Four neighbouring outputs: start with the bias, or go on from the sum of the chunks before. */
+static inline void put4(float *y, const float *bias, __m128 sums, bool first)
+{
+    const __m128 before = !first         ? _mm_loadu_ps(y)
+                          : bias != NULL ? _mm_loadu_ps(bias)
+                                         : _mm_setzero_ps();
+    _mm_storeu_ps(y, _mm_add_ps(before, sums));
+}
+
+static inline void put1(float *y, const float *bias, float sum, bool first)
+{
+    *y = (!first ? *y : bias != NULL ? *bias : 0.0f) + sum;
+}
+
+/* Rows r.. x outputs n.. over inputs m..m+count-1. `rows` and `outputs` are constants at every
+ * call. */
+static inline __attribute__((always_inline)) void tile(const product *p, size_t r, size_t n,
+                                                       size_t m, int count, const int rows,
+                                                       const int outputs, const bool prefetch)
+{
+    const float *x = p->x + r * p->ldx + m, *w = p->w + n * p->ldw + m;
+    const uintptr_t ahead =
+        (uintptr_t)outputs * p->ldw * sizeof(float); /* the same place in the next tile */
+    vec sum[8][8];
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 8
+        for (int j = 0; j < outputs; j++) sum[i][j] = v_zero();
+    }
+    int done = 0;
+    for (; done + LANES <= count; done += LANES) {
+        vec left[8];
+#pragma GCC unroll 8
+        for (int i = 0; i < rows; i++) left[i] = v_load(x + (size_t)i * p->ldx + done);
+#pragma GCC unroll 8
+        for (int j = 0; j < outputs; j++) {
+            const float *at = w + (size_t)j * p->ldw + done;
+            if (prefetch) /* as an integer: past the last tile there is no such element, and nothing
+                             is read */
+                _mm_prefetch((const char *)((uintptr_t)at + ahead), _MM_HINT_T0);
+            const vec right = v_load(at);
+#pragma GCC unroll 8
+            for (int i = 0; i < rows; i++) sum[i][j] = v_fma(left[i], right, sum[i][j]);
+        }
+    }
+    if (done < count) {
+        const int tail = count - done;
+        vec left[8];
+#pragma GCC unroll 8
+        for (int i = 0; i < rows; i++) left[i] = v_load_n(x + (size_t)i * p->ldx + done, tail);
+#pragma GCC unroll 8
+        for (int j = 0; j < outputs; j++) {
+            const vec right = v_load_n(w + (size_t)j * p->ldw + done, tail);
+#pragma GCC unroll 8
+            for (int i = 0; i < rows; i++) sum[i][j] = v_fma(left[i], right, sum[i][j]);
+        }
+    }
+
+    const float *bias = p->bias != NULL ? p->bias + n : NULL;
+    float *y = p->y + r * p->ldy + n;
+    if (outputs % 4 == 0) {
+#pragma GCC unroll 8
+        for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 2
+            for (int j = 0; j < outputs; j += 4)
+                put4(y + (size_t)i * p->ldy + j, bias != NULL ? bias + j : NULL,
+                     v_fold4(sum[i][j], sum[i][j + 1], sum[i][j + 2], sum[i][j + 3]), m == 0);
+        }
+    } else { /* one output: four rows folded together */
+        float folded[8];
+        if (rows == 8) {
+            _mm_storeu_ps(folded, v_fold4(sum[0][0], sum[1][0], sum[2][0], sum[3][0]));
+            _mm_storeu_ps(folded + 4, v_fold4(sum[4][0], sum[5][0], sum[6][0], sum[7][0]));
+        } else {
+            folded[0] = _mm_cvtss_f32(v_fold4(sum[0][0], v_zero(), v_zero(), v_zero()));
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < rows; i++) put1(y + (size_t)i * p->ldy, bias, folded[i], m == 0);
+    }
+}
+
+static void tile_3x8(const product *p, size_t r, size_t n, size_t m, int count)
+{
+    tile(p, r, n, m, count, 3, 8, false);
+}
+static void tile_2x8(const product *p, size_t r, size_t n, size_t m, int count)
+{
+    tile(p, r, n, m, count, 2, 8, true);
+}
+static void tile_1x8(const product *p, size_t r, size_t n, size_t m, int count)
+{
+    tile(p, r, n, m, count, 1, 8, true);
+}
+static void tile_3x4(const product *p, size_t r, size_t n, size_t m, int count)
+{
+    tile(p, r, n, m, count, 3, 4, false);
+}
+static void tile_2x4(const product *p, size_t r, size_t n, size_t m, int count)
+{
+    tile(p, r, n, m, count, 2, 4, true);
+}
+static void tile_1x4(const product *p, size_t r, size_t n, size_t m, int count)
+{
+    tile(p, r, n, m, count, 1, 4, true);
+}
+static void tile_8x1(const product *p, size_t r, size_t n, size_t m, int count)
+{
+    tile(p, r, n, m, count, 8, 1, false);
+}
+static void tile_1x1(const product *p, size_t r, size_t n, size_t m, int count)
+{
+    tile(p, r, n, m, count, 1, 1, false);
+}
+
+/* All rows r0..r1-1 for `outputs` (8, 4 or 1) outputs from n. */
+static void column(const product *p, size_t r0, size_t r1, size_t n, int outputs, int M)
+{
+    for (int m = 0; m < M; m += CHUNK) {
+        const int count = M - m < CHUNK ? M - m : CHUNK;
+        size_t r = r0;
+        if (outputs == 8) {
+            for (; r + 3 <= r1; r += 3) tile_3x8(p, r, n, (size_t)m, count);
+            if (r + 2 == r1) tile_2x8(p, r, n, (size_t)m, count);
+            if (r + 1 == r1) tile_1x8(p, r, n, (size_t)m, count);
+        } else if (outputs == 4) {
+            for (; r + 3 <= r1; r += 3) tile_3x4(p, r, n, (size_t)m, count);
+            if (r + 2 == r1) tile_2x4(p, r, n, (size_t)m, count);
+            if (r + 1 == r1) tile_1x4(p, r, n, (size_t)m, count);
+        } else {
+            for (; r + 8 <= r1; r += 8) tile_8x1(p, r, n, (size_t)m, count);
+            for (; r < r1; r++) tile_1x1(p, r, n, (size_t)m, count);
+        }
+    }
+}
+
+static void matmul_long(const product *p, size_t R, int M, size_t n0, size_t n1)
+{
+    /* Rows at a time: as many as stay resident while all weights pass by; each weight is read once
+     * per block. */
+    const size_t pitch = p->ldx < (size_t)M ? p->ldx : (size_t)M;
+    size_t block = RESIDENT / (pitch > 0 ? pitch : 1);
+    block = block < 24 ? 24 : block / 24 * 24;
+    for (size_t r0 = 0; r0 < R; r0 += block) {
+        const size_t r1 = R - r0 < block ? R : r0 + block;
+        const size_t wide = r1 - r0 == 1 ? 8 : WIDE;
+        size_t n = n0;
+        for (; n + wide <= n1; n += wide) column(p, r0, r1, n, (int)wide, M);
+        for (; n + 4 <= n1; n += 4) column(p, r0, r1, n, 4, M);
+        for (; n < n1; n++) column(p, r0, r1, n, 1, M);
+    }
+}
+
+/* Rows r.. x outputs n..n+width-1 (at most `vecs` registers) with the transposed weights t [M, vecs
+ * * LANES]. */
+static inline __attribute__((always_inline)) void strip(const product *p, size_t r, size_t n,
+                                                        int width, int M, const float *t,
+                                                        const int rows, const int vecs)
+{
+    vec sum[STRIP_ROWS][2];
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++) {
+        for (int j = 0; j < vecs; j++) sum[i][j] = v_zero();
+    }
+    const float *x = p->x + r * p->ldx;
+    for (int m = 0; m < M; m++) {
+        vec right[2];
+        for (int j = 0; j < vecs; j++) right[j] = v_load(t + (m * vecs + j) * LANES);
+#pragma GCC unroll 8
+        for (int i = 0; i < rows; i++) {
+            const vec left = v_set(x[(size_t)i * p->ldx + (size_t)m]);
+            for (int j = 0; j < vecs; j++) sum[i][j] = v_fma(left, right[j], sum[i][j]);
+        }
+    }
+    for (int j = 0; j < vecs; j++) {
+        const int left = width - j * LANES, used = left < LANES ? left : LANES;
+        const size_t at = n + (size_t)(j * LANES);
+        const vec bias = p->bias != NULL ? v_load_n(p->bias + at, used) : v_zero();
+#pragma GCC unroll 8
+        for (int i = 0; i < rows; i++)
+            v_store_n(p->y + (r + (size_t)i) * p->ldy + at, v_add(bias, sum[i][j]), used);
+    }
+}
+
+static void strip_rows(const product *p, size_t R, size_t n, int width, int M, const float *t)
+{
+    size_t r = 0;
+    if (width > LANES) {
+        for (; r + STRIP_ROWS <= R; r += STRIP_ROWS) strip(p, r, n, width, M, t, STRIP_ROWS, 2);
+        for (; r < R; r++) strip(p, r, n, width, M, t, 1, 2);
+    } else {
+        for (; r + STRIP_ROWS <= R; r += STRIP_ROWS) strip(p, r, n, width, M, t, STRIP_ROWS, 1);
+        for (; r < R; r++) strip(p, r, n, width, M, t, 1, 1);
+    }
+}
+
+static void matmul_short(const product *p, size_t R, int M, size_t n0, size_t n1)
+{
+    float t[SHORT * 2 * LANES]; /* [M, 2 * LANES] or [M, LANES] */
+    for (size_t n = n0; n < n1;) {
+        const int width = n1 - n < 2 * LANES ? (int)(n1 - n) : 2 * LANES;
+        const int padded = width > LANES ? 2 * LANES : LANES;
+        for (int m = 0; m < M; m++) {
+            for (int j = 0; j < padded; j++)
+                t[m * padded + j] = j < width ? p->w[(n + (size_t)j) * p->ldw + (size_t)m] : 0.0f;
+        }
+        strip_rows(p, R, n, width, M, t);
+        n += (size_t)width;
+    }
+}
+
+static void matmul(float *y, size_t ldy, const float *x, size_t ldx, const float *w,
+                   const float *bias, int R, int M, int n0, int n1)
+{
+    if (R <= 0 || n0 >= n1) return;
+    const product p = {y, x, w, bias, ldy, ldx, (size_t)M};
+    if (M <= SHORT)
+        matmul_short(&p, (size_t)R, M, (size_t)n0, (size_t)n1);
+    else
+        matmul_long(&p, (size_t)R, M, (size_t)n0, (size_t)n1);
+}
