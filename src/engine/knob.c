@@ -2,6 +2,7 @@
 /* Knobs as the public API shows them. */
 #include "engine.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,4 +53,16 @@ void smitin_knob_describe(const smitin_knob *knob, smitin_knob_info *info)
         if (accuracy > info->best_accuracy) info->best_accuracy = accuracy;
     }
     info->mean_accuracy = sum / (data->L * data->H);
+}
+
+smitin_steering smitin_steering_defaults(void)
+{
+    smitin_steering steering;
+    memset(&steering, 0, sizeof steering);
+    steering.alpha = NAN;
+    steering.every = 5;
+    steering.power = 3.0;
+    steering.threshold = NAN;
+    steering.decay_rate = 0.995;
+    return steering;
 }
