@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The neural codec: an EnCodec with few filters."""

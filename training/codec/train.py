@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+"""Trains the codec: `python -m training.codec.train` (goes on from its checkpoint)."""
+
+import concurrent.futures
+import time
+
+import torch
+
+from .. import audio, runs
+from ..settings import HOP, CodecTraining
+from . import losses, model as codec_model
+from .fast import Fast
+
+WEIGHTS = {"mel": 4.0, "linear": 0.3, "wave": 2.0, "commit": 0.5}
+
+
+class Trainer:
+    """State of one run: model, averages, optimiser, data and the loss terms."""
+
+    def __init__(self, args, plan, device):
+        torch.manual_seed(plan.seed)
+        self.args, self.plan, self.device = args, plan, device
+        self.path = args.work / "codec" / "last.pt"
+        self.model = codec_model.build().to(device)
+        self.fast = Fast(self.model, compiled=not args.eager)
+        self.quantizer = codec_model.Quantizer(self.model, plan.ema)
+        self.spectral = losses.SpectralLoss().to(device)
+        self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=plan.lr, betas=(0.8, 0.99),
+                                           weight_decay=1e-3)
+        self.average = runs.Average(self.model, plan.weight_ema)
+        self.step, self.ready, self.latents = 0, False, []
+        if self.path.exists():
+            self.resume(runs.load(self.path))
+        self.data = self.rescan()
+        self.pool = concurrent.futures.ThreadPoolExecutor(1)
+        self.next = self.pool.submit(self.data.batch, plan.batch)
+
+    def rescan(self):
+        """Crops over whatever has been rendered so far."""
+        found = audio.pieces(self.args.work / "corpus", "train")
+        return audio.Crops(found, self.plan.frames * HOP, (self.plan.seed, self.step))
+
+    def resume(self, state):
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.average.load_state_dict(state["average"])
+        self.step, self.ready = state["step"], state["ready"]
+        torch.set_rng_state(state["rng"])
+
+    def save(self):
+        runs.save(self.path, {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict(),
+                              "average": self.average.state_dict(), "step": self.step,
+                              "ready": self.ready, "rng": torch.get_rng_state()})
+
+    def batch(self):
+        rows = torch.from_numpy(self.next.result()).to(self.device)
+        self.next = self.pool.submit(self.data.batch, self.plan.batch)
+        return rows
+
+    def quantize(self, latents):
+        """The quantizer, or nothing while the auto-encoder warms up and latents are collected."""
+        if self.ready:
+            return self.quantizer(latents)
+        if self.step >= self.plan.free_steps - 40:
+            self.latents.append(latents.detach().flatten(0, 1))
+        if self.step + 1 >= self.plan.free_steps:
+            self.quantizer.initialise(torch.cat(self.latents))
+            self.ready, self.latents = True, []
+        return latents, latents.new_zeros(()), None, 0
+
+    def train_step(self):
+        wave = self.batch()
+        quantized, commit, codes, revived = self.quantize(self.fast.encode(wave))
+        output = self.fast.decode(quantized)
+        mel, linear = self.spectral(output, wave)
+        shape = losses.wave_loss(output, wave)
+        loss = WEIGHTS["mel"] * mel + WEIGHTS["linear"] * linear + WEIGHTS["wave"] * shape + \
+            WEIGHTS["commit"] * commit
+        factor = runs.trapezoid(self.step, self.args.steps, self.plan.warmup, self.plan.decay)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.plan.lr * factor
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+        if torch.isfinite(norm):
+            self.optimiser.step()
+            self.average.update(self.model)
+        self.step += 1
+        return {"loss": loss.item(), "mel": mel.item(), "linear": linear.item(), "wave": shape.item(),
+                "commit": commit.item(), "norm": norm.item(), "revived": revived,
+                "used": [] if codes is None else [len(c.unique()) for c in codes],
+                "sdr": losses.si_sdr(output.detach(), wave).median().item()}
+
+
+def main():
+    top = runs.parser(__doc__)
+    top.add_argument("--steps", type=int, default=CodecTraining.steps,
+                     help="planned steps; may be changed when a run goes on")
+    top.add_argument("--eager", action="store_true", help="do not use torch.compile")
+    args = top.parse_args()
+    device = runs.setup(args)
+    plan = CodecTraining()
+    run = Trainer(args, plan, device)
+    log = runs.Log(args.work / "codec" / "log.jsonl")
+    last, saved = time.time(), time.time()
+    while run.step < args.steps:
+        values = run.train_step()
+        if run.step % 20 == 0:
+            now = time.time()
+            seconds = 20 * plan.batch * plan.frames / 50
+            log.write(step=run.step, **values, audio_per_s=seconds / (now - last))
+            last = now
+        if run.step % 500 == 0:
+            run.data = run.rescan()
+        if time.time() - saved > 120:
+            run.save()
+            saved = time.time()
+    run.save()
+
+
+if __name__ == "__main__":
+    main()

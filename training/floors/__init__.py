@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Committed measurements on held-out style families."""

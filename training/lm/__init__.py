@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The text encoder and the MusicGen decoder."""

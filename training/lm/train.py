@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: MIT
+"""Trains the text encoder and the decoder: `python -m training.lm.train` (goes on from its checkpoint)."""
+
+import concurrent.futures
+import time
+
+import torch
+
+from .. import runs
+from ..settings import CODEBOOKS, CodecSettings, LmTraining
+from ..text import Tokenizer
+from . import data, model as lm_model, optim
+
+SPECIAL = CodecSettings().codes
+
+
+class Trainer:
+    """State of one run: model, averages, optimisers and data."""
+
+    def __init__(self, args, plan, device):
+        torch.manual_seed(plan.seed)
+        self.args, self.plan, self.device = args, plan, device
+        self.path = args.work / "lm" / "last.pt"
+        self.tokenizer = Tokenizer(args.work / "text" / "spiece.model")
+        self.model = lm_model.build(pieces=self.tokenizer.model.vocab_size()).to(device)
+        self.model.audio_encoder.requires_grad_(False)
+        self.trained = torch.nn.ModuleList([self.model.text_encoder, self.model.enc_to_dec_proj,
+                                            self.model.decoder])
+        self.optimisers = optim.optimisers(self.model, plan.lr, plan.weight_decay)
+        self.average = runs.Average(self.trained, plan.ema)
+        self.loss = torch.compile(lm_model.losses, dynamic=False) if args.compile else lm_model.losses
+        self.step, self.frames_seen = 0, 0
+        if self.path.exists():
+            self.resume(runs.load(self.path))
+        self.rescan()
+        self.pool = concurrent.futures.ThreadPoolExecutor(1)
+        self.next = self.pool.submit(self.draw, self.step)
+
+    def rescan(self):
+        """Excerpts over whatever has been tokenised so far."""
+        self.data = data.Excerpts(data.tracks(self.args.work, "train"), self.tokenizer,
+                                  "%d %d" % (self.plan.seed, self.step), self.plan.minus_one)
+
+    def resume(self, state):
+        self.trained.load_state_dict(state["model"])
+        for optimiser, kept in zip(self.optimisers, state["optimisers"]):
+            optimiser.load_state_dict(kept)
+        self.average.load_state_dict(state["average"])
+        self.step, self.frames_seen = state["step"], state["frames_seen"]
+
+    def save(self):
+        runs.save(self.path, {"model": self.trained.state_dict(), "average": self.average.state_dict(),
+                              "optimisers": [o.state_dict() for o in self.optimisers],
+                              "step": self.step, "frames_seen": self.frames_seen})
+
+    def shape(self, step):
+        """(batch, frames) of a step: long excerpts at the end, so that 30 s have seen all positions."""
+        if step >= self.args.steps - self.args.long_steps:
+            return self.plan.long_batch, self.plan.long_columns - CODEBOOKS + 1
+        return self.args.batch, self.plan.columns - CODEBOOKS + 1
+
+    def draw(self, step):
+        return self.data.batch(*self.shape(step))
+
+    def train_step(self):
+        codes, ids, mask = (x.to(self.device) for x in self.next.result())
+        self.next = self.pool.submit(self.draw, self.step + 1)
+        keep = (torch.rand(len(codes), device=self.device) >= self.plan.caption_dropout).float()
+        mask[:, 0] = 1
+        with torch.autocast(self.device.type, torch.bfloat16):
+            states = lm_model.text_states(self.model, ids, mask, keep)
+            grid = lm_model.delayed(codes, SPECIAL)
+            parts = self.loss(self.model, grid, states, mask, SPECIAL)
+        factor = runs.cosine(self.step, self.args.steps, self.plan.warmup)
+        for optimiser in self.optimisers:
+            optimiser.zero_grad(set_to_none=True)
+            for group in optimiser.param_groups:
+                group["lr"] = self.args.lr * factor
+        parts.mean().backward()
+        norm = torch.nn.utils.clip_grad_norm_(
+            [p for p in self.trained.parameters() if p.grad is not None], 1.0)
+        if torch.isfinite(norm):
+            for optimiser in self.optimisers:
+                optimiser.step()
+            self.average.update(self.trained)
+        self.step += 1
+        self.frames_seen += codes.shape[0] * codes.shape[2]
+        return parts.detach(), norm.item()
+
+
+@torch.no_grad()
+def validate(run, found, count=48, frames=509):
+    """Mean loss per codebook on fixed held-out excerpts, unconditional and with captions."""
+    fixed = data.Excerpts(found, run.tokenizer, 7, 0.0)
+    sums = torch.zeros(2, CODEBOOKS)
+    run.average.swap(run.trained)
+    for _ in range(count // 8):
+        codes, ids, mask = (x.to(run.device) for x in fixed.batch(8, frames))
+        grid = lm_model.delayed(codes, SPECIAL)
+        with torch.autocast(run.device.type, torch.bfloat16):
+            states = lm_model.text_states(run.model, ids, mask, torch.ones(8, device=run.device))
+            sums[0] += lm_model.losses(run.model, grid, None, None, SPECIAL).cpu() / (count // 8)
+            sums[1] += lm_model.losses(run.model, grid, states, mask, SPECIAL).cpu() / (count // 8)
+    run.average.swap(run.trained)
+    return sums
+
+
+def options():
+    top = runs.parser(__doc__)
+    plan = LmTraining()
+    top.add_argument("--steps", type=int, default=plan.steps)
+    top.add_argument("--batch", type=int, default=plan.batch)
+    top.add_argument("--lr", type=float, default=plan.lr)
+    top.add_argument("--long-steps", type=int, default=plan.long_steps)
+    top.add_argument("--compile", action="store_true")
+    top.add_argument("--stop", type=int, default=10 ** 9, help="stop after this step, to go on later")
+    return top.parse_args()
+
+
+def main():
+    args = options()
+    run = Trainer(args, LmTraining(), runs.setup(args))
+    held = data.tracks(args.work, "valid")
+    log = runs.Log(args.work / "lm" / "log.jsonl")
+    last, saved, seen, sums, steps = time.time(), time.time(), run.frames_seen, 0.0, 0
+    while run.step < min(args.steps, args.stop):
+        parts, norm = run.train_step()
+        sums, steps = sums + parts, steps + 1
+        if run.step % 20 == 0:
+            now = time.time()
+            log.write(step=run.step, loss=[round(x, 3) for x in (sums / steps).tolist()], norm=norm,
+                      frames=run.frames_seen, columns_per_s=(run.frames_seen - seen) / (now - last))
+            last, seen, sums, steps = now, run.frames_seen, 0.0, 0
+        if run.step % 200 == 0 and held:
+            free, text = validate(run, held)
+            log.write(step=run.step, valid=[round(x, 3) for x in free.tolist()],
+                      valid_text=[round(x, 3) for x in text.tolist()])
+        if run.step % 250 == 0 and run.step < args.steps // 2:
+            run.rescan()
+        if time.time() - saved > 180:
+            run.save()
+            saved = time.time()
+    run.save()
+
+
+if __name__ == "__main__":
+    main()
