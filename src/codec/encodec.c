@@ -23,6 +23,12 @@ static smitin_status check(const sm_codec_config *config, smitin_error *error)
             "\"audio_encoder\" of config.json). Use a model with MusicGen's 32 kHz codec.",
             config->channels);
     }
+    if (config->lstm_layers < 1) {
+        return sm_fail(
+            error, SMITIN_ERROR_MODEL,
+            "The codec has no LSTM (num_lstm_layers 0 in \"audio_encoder\" of "
+            "config.json), which is not supported; use a model with MusicGen's 32 kHz codec.");
+    }
     for (int i = 0; i < config->ratios_count; i++) {
         if (config->ratios[i] >= 1) continue;
         return sm_fail(error, SMITIN_ERROR_MODEL,

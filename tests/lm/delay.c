@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* The delay grid against the written-out table, prompts, completion, revert. */
+#include "../../src/lm/delay.h"
+#include "../common.h"
+
+#define S 100 /* the special token */
+
+/* T = 6, K = 4: digits are frames. */
+static const int table[4][10] = {{S, 0, 1, 2, 3, 4, 5, S, S, S},
+                                 {S, S, 0, 1, 2, 3, 4, 5, S, S},
+                                 {S, S, S, 0, 1, 2, 3, 4, 5, S},
+                                 {S, S, S, S, 0, 1, 2, 3, 4, 5}};
+
+static int32_t code(int k, int t)
+{
+    return 10 * k + t;
+}
+
+static void layout_is_the_table(void **context)
+{
+    (void)context;
+    int32_t cells[10 * 4];
+    sm_delay grid;
+    assert_int_equal(sm_delay_columns(6, 4), 10);
+    sm_delay_init(&grid, 6, 4, S, cells);
+    assert_int_equal(grid.columns, 10);
+    assert_int_equal(sm_delay_first(&grid), 1);
+    for (int column = 0; column < 10; column++) {
+        for (int k = 0; k < 4; k++) {
+            const int made = table[k][column] != S;
+            assert_int_equal(sm_delay_unknown(&grid, column, k), made);
+            assert_int_equal(cells[column * 4 + k], made ? -1 : S);
+        }
+    }
+}
+
+static void prompt_stands_where_the_table_says(void **context)
+{
+    (void)context;
+    int32_t cells[10 * 4], codes[4 * 7];
+    sm_delay grid;
+    for (int i = 0; i < 28; i++) codes[i] = -5; /* never read beyond the prompt */
+    for (int k = 0; k < 4; k++) {
+        for (int t = 0; t < 3; t++) codes[k * 7 + t] = code(k, t);
+    }
+    sm_delay_init(&grid, 6, 4, S, cells);
+    sm_delay_prompt(&grid, codes, 3, 7);
+    assert_int_equal(sm_delay_first(&grid), 4);
+    for (int column = 0; column < 10; column++) {
+        for (int k = 0; k < 4; k++) {
+            const int t = table[k][column];
+            const int32_t expected = t == S ? S : t < 3 ? code(k, t) : -1;
+            assert_int_equal(cells[column * 4 + k], expected);
+        }
+    }
+    /* Column 4: codebook 0 is to be made, the others still hold the prompt and keep it. */
+    const int32_t tokens[4] = {77, 78, 79, 80};
+    sm_delay_write(&grid, 4, tokens);
+    assert_int_equal(cells[4 * 4 + 0], 77);
+    assert_int_equal(cells[4 * 4 + 1], code(1, 2));
+    assert_int_equal(cells[4 * 4 + 2], code(2, 1));
+    assert_int_equal(cells[4 * 4 + 3], code(3, 0));
+    /* The last column: only the last codebook is to be made; the others stay special. */
+    sm_delay_write(&grid, 9, tokens);
+    assert_int_equal(cells[9 * 4 + 0], S);
+    assert_int_equal(cells[9 * 4 + 2], S);
+    assert_int_equal(cells[9 * 4 + 3], 80);
+}
+
+static void a_whole_prompt_leaves_nothing_to_make(void **context)
+{
+    (void)context;
+    int32_t cells[10 * 4], codes[4 * 6], back[4 * 8];
+    sm_delay grid;
+    for (int k = 0; k < 4; k++) {
+        for (int t = 0; t < 6; t++) codes[k * 6 + t] = code(k, t);
+    }
+    sm_delay_init(&grid, 6, 4, S, cells);
+    sm_delay_prompt(&grid, codes, 6, 6);
+    for (int i = 0; i < 40; i++) assert_true(cells[i] >= 0);
+    memset(back, 0x7f, sizeof back);
+    sm_delay_revert(&grid, 6, back, 8);
+    for (int k = 0; k < 4; k++) {
+        for (int t = 0; t < 6; t++) assert_int_equal(back[k * 8 + t], code(k, t));
+        assert_int_equal(back[k * 8 + 6], 0x7f7f7f7f); /* nothing beyond the frames asked for */
+    }
+}
+
+static void written_then_reverted(void **context)
+{
+    (void)context;
+    int32_t cells[10 * 4], back[4 * 6];
+    sm_delay grid;
+    sm_delay_init(&grid, 6, 4, S, cells);
+    for (int column = sm_delay_first(&grid); column < grid.columns; column++) {
+        int32_t tokens[4];
+        for (int k = 0; k < 4; k++) tokens[k] = code(k, column - 1 - k); /* frame of this cell */
+        sm_delay_write(&grid, column, tokens);
+    }
+    sm_delay_revert(&grid, 6, back, 6);
+    for (int k = 0; k < 4; k++) {
+        for (int t = 0; t < 6; t++) assert_int_equal(back[k * 6 + t], code(k, t));
+    }
+}
+
+static void frames_complete_with_their_last_codebook(void **context)
+{
+    (void)context;
+    int32_t cells[10 * 4];
+    sm_delay grid;
+    sm_delay_init(&grid, 6, 4, S, cells);
+    const int expected[12] = {0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 6};
+    for (int columns = 0; columns < 12; columns++) {
+        assert_int_equal(sm_delay_complete(&grid, columns), expected[columns]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(layout_is_the_table),
+        cmocka_unit_test(prompt_stands_where_the_table_says),
+        cmocka_unit_test(a_whole_prompt_leaves_nothing_to_make),
+        cmocka_unit_test(written_then_reverted),
+        cmocka_unit_test(frames_complete_with_their_last_codebook),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
