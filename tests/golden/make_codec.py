@@ -43,6 +43,14 @@ def main():
         golden |= {
             f"samples_{n}": x, f"latents_{n}": latents, f"codes_{n}": codes.int().contiguous(), f"audio_{n}": audio.contiguous(),
         }
+    # The same weights with zeros around the signal instead of reflections.
+    for module in codec.modules():
+        if hasattr(module, "pad_mode"):
+            module.pad_mode = "constant"
+    x = signal(1013)
+    golden["constant_latents_1013"] = codec.encoder(x[None, None])[0].T.contiguous()
+    codes = golden["codes_1013"].long()
+    golden["constant_audio_1013"] = codec.decode(codes[None, None], [None]).audio_values[0, 0].contiguous()
     save_file(golden, FOLDER / "codec_golden.safetensors")
 
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Binding and fingerprint: what is missing is said, and what a fingerprint depends on. */
+#include <unistd.h>
+
 #include "fixture.h"
 
 enum { MOST = 400 };
@@ -51,6 +53,7 @@ static smitin_status bind(const copy *c, const fixture *f, int text_hidden, char
     char path[] = "/tmp/smitin-binding-XXXXXX";
     const int descriptor = mkstemp(path);
     assert_true(descriptor >= 0);
+    close(descriptor);
     sm_safetensors *file = NULL;
     sm_arena *arena = sm_arena_new();
     sm_binder binder;
