@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""The conditions that are compared, as arguments of `smitin generate`."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Condition:
+    name: str
+    alpha: float
+    arguments: tuple = ()
+
+
+def scaled(base, factors):
+    return [round(base * f, 3) for f in factors]
+
+
+def addition(top):
+    """Conditions for adding a trait; `top` is the knob's alpha of 100 %."""
+    rows = [Condition("unconditioned", 0.0), Condition("unconditioned, other seed", 0.0, ("--seed", "1000001"))]
+    rows += [Condition("SMITIN %g" % a, a) for a in scaled(top, (0.25, 0.5, 1, 2))]
+    rows += [Condition("SMITIN mean %g" % a, a, ("--direction", "mean")) for a in scaled(top, (0.25, 0.5, 1))]
+    rows += [Condition("sparse %g" % a, a, ("--method", "sparse")) for a in scaled(top, (1,))]
+    rows += [Condition("ITI %g" % a, a, ("--method", "iti")) for a in (0.5, 1, 2, 5)]
+    return rows
+
+
+def controls(doses):
+    """Random directions, pushed without a monitor at the doses other conditions had: {name: (dose, weight sum)}."""
+    rows = []
+    for name, (dose, weight_sum) in doses.items():
+        for seed in (1, 2):
+            rows.append(Condition("random %d, dose of %s" % (seed, name), round(5 * dose / weight_sum, 4),
+                                  ("--method", "sparse", "--direction", "random", "--direction-seed", str(seed))))
+    return rows
+
+
+def removal(top):
+    """Conditions for removing a trait that plays in the prompt."""
+    rows = [Condition("unconditioned", 0.0)]
+    rows += [Condition("SMITIN %g" % a, a) for a in scaled(-top, (0.5, 1, 2))]
+    rows += [Condition("SMITIN mean %g" % a, a, ("--direction", "mean")) for a in scaled(-top, (0.5, 1))]
+    rows += [Condition("ITI %g" % a, a, ("--method", "iti")) for a in (-1, -2, -5)]
+    return rows
