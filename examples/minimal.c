@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Make ten seconds of music with a knob turned, using nothing but the public header; raw 32-bit
+/* Make five seconds of music with a knob turned, using nothing but the public header; raw 32-bit
  * floats go to standard output. Usage: minimal MODEL_DIR KNOB_FILE > music.f32 */
 #include <smitin/smitin.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ int main(int argc, char **argv)
     if (smitin_knob_load(&knob, argv[2], &error) != SMITIN_OK) return fail(&error);
 
     smitin_session_options options = smitin_session_defaults();
-    options.seconds = 10.0;
+    options.seconds = 5.0;
     options.seed = 1;
     if (smitin_session_new(&session, engine, &options, &error) != SMITIN_OK) return fail(&error);
 

@@ -22,13 +22,14 @@
  *     smitin_session_run(session, NULL, NULL, &error);
  *     smitin_session_audio(session, 0, &samples, &count, &error);
  *
- * The engine is the loaded model: immutable, shared by any number of sessions on any threads. A session
- * is one mutable timeline (one or more pieces made side by side) and belongs to one thread at a time; the
- * functions of the group "any thread" are the exception. A session takes all its memory while it is set up
- * and in its first step. The library never prints, never exits and never throws.
+ * The engine is the loaded model: immutable, shared by any number of sessions on any threads. A
+ * session is one mutable timeline (one or more pieces made side by side) and belongs to one thread
+ * at a time; the functions of the group "any thread" are the exception. A session takes all its
+ * memory while it is set up and in its first step. The library never prints, never exits and never
+ * throws.
  *
- * Errors: functions return a smitin_status, 0 on success, and fill `error` (which may be NULL) with a
- * message. After any error the objects given stay valid and unchanged unless said otherwise. */
+ * Errors: functions return a smitin_status, 0 on success, and fill `error` (which may be NULL) with
+ * a message. After any error the objects given stay valid and unchanged unless said otherwise. */
 #ifndef SMITIN_SMITIN_H
 #define SMITIN_SMITIN_H
 
@@ -48,7 +49,8 @@
 extern "C" {
 #endif
 
-/* ---- Status ------------------------------------------------------------------------------------ */
+/* ---- Status ------------------------------------------------------------------------------------
+ */
 
 typedef enum smitin_status {
     SMITIN_OK = 0,
@@ -56,10 +58,11 @@ typedef enum smitin_status {
     SMITIN_ERROR_MEMORY,   /* an allocation failed */
     SMITIN_ERROR_IO,       /* a file is missing, unreadable or unwritable, or the disk is full */
     SMITIN_ERROR_FORMAT,   /* a file is damaged or not of the kind expected */
-    SMITIN_ERROR_MODEL,    /* the model is refused: missing tensors, wrong shapes, non-finite weights */
-    SMITIN_ERROR_KNOB,     /* the knob is refused: made for another model, wrong shape, non-finite */
-    SMITIN_ERROR_STATE,    /* the call does not fit the session's state */
-    SMITIN_ERROR_STOPPED,  /* smitin_session_stop was called */
+    SMITIN_ERROR_MODEL,   /* the model is refused: missing tensors, wrong shapes, non-finite weights
+                           */
+    SMITIN_ERROR_KNOB,    /* the knob is refused: made for another model, wrong shape, non-finite */
+    SMITIN_ERROR_STATE,   /* the call does not fit the session's state */
+    SMITIN_ERROR_STOPPED, /* smitin_session_stop was called */
 } smitin_status;
 
 /* The status in words: one sentence, uppercase first letter, no trailing period. Static storage. */
@@ -73,7 +76,8 @@ typedef struct smitin_error {
 /* "1.2.3" */
 SMITIN_API const char *smitin_version(void);
 
-/* ---- Engine: the loaded model ------------------------------------------------------------------ */
+/* ---- Engine: the loaded model ------------------------------------------------------------------
+ */
 
 typedef struct smitin_engine smitin_engine;
 
@@ -85,10 +89,11 @@ typedef struct smitin_engine_options {
 
 SMITIN_API smitin_engine_options smitin_engine_defaults(void);
 
-/* Load a MusicGen checkpoint: a directory with config.json, model.safetensors (f32, f16 or bf16) and,
- * for text prompts, spiece.model. Every tensor's name, type and shape is checked; all misses are
- * reported together. The engine owns everything it loads; free it after its sessions. */
-SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_open(smitin_engine **engine, const char *path,
+/* Load a MusicGen checkpoint: a directory with config.json, model.safetensors (f32, f16 or bf16)
+ * and, for text prompts, spiece.model. Every tensor's name, type and shape is checked; all misses
+ * are reported together. The engine owns everything it loads; free it after its sessions. */
+SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_open(smitin_engine **engine,
+                                                             const char *path,
                                                              const smitin_engine_options *options,
                                                              smitin_error *error);
 SMITIN_API void smitin_engine_free(smitin_engine *engine); /* NULL is allowed */
@@ -103,11 +108,12 @@ typedef struct smitin_model_info {
     int sample_rate;       /* Hz */
     int hop;               /* samples of one frame */
     double frame_rate;     /* frames per second = sample_rate / hop */
-    int max_frames;        /* longest piece the model was made for, in frames */
+    int max_frames;        /* longest piece the model has positions for, in frames */
     bool has_text;         /* a text encoder and its vocabulary are present */
     uint64_t parameters;   /* weights in all parts */
     uint64_t memory_bytes; /* resident weights */
-    char fingerprint[65];  /* hexadecimal SHA-256 of the decoder's contents, equal for every weight format */
+    char fingerprint[65];  /* hexadecimal SHA-256 of the decoder's contents, equal for every weight
+                              format */
 } smitin_model_info;
 
 SMITIN_API void smitin_engine_info(const smitin_engine *engine, smitin_model_info *info);
@@ -124,38 +130,44 @@ SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_decode(const smitin_engi
                                                                float *samples, size_t capacity,
                                                                smitin_error *error);
 
-/* Self-attention head outputs before the output projection, unconditional, teacher-forced, at the column
- * after the last frame (column P of the P + 1 columns of the delay grid: all its codes are real ones).
- * `clips` holds N clips of `count` mono samples each, [N, count]; z receives [N, L, H, D]. */
+/* Self-attention head outputs before the output projection, unconditional, teacher-forced, at the
+ * column after the last frame (column P of the P + 1 columns of the delay grid: all its codes are
+ * real ones). `clips` holds N clips of `count` mono samples each, [N, count]; z receives [N, L, H,
+ * D]. */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_heads(const smitin_engine *engine,
-                                                              const float *clips, size_t N, size_t count,
-                                                              float *z, smitin_error *error);
+                                                              const float *clips, size_t N,
+                                                              size_t count, float *z,
+                                                              smitin_error *error);
 
-/* ---- Knobs: a trait's directions ----------------------------------------------------------------- */
+/* ---- Knobs: a trait's directions
+ * ----------------------------------------------------------------- */
 
 typedef struct smitin_knob smitin_knob;
 
-/* Read a .knob.safetensors file. The knob is checked against a model when it is added to a session. */
+/* Read a .knob.safetensors file. The knob is checked against a model when it is added to a session.
+ */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_knob_load(smitin_knob **knob, const char *path,
                                                            smitin_error *error);
-SMITIN_API void smitin_knob_free(smitin_knob *knob); /* NULL is allowed; not while a session uses it */
+SMITIN_API void
+smitin_knob_free(smitin_knob *knob); /* NULL is allowed; not while a session uses it */
 
 typedef struct smitin_knob_info {
-    char trait[64];          /* "drums" */
-    char model[128];         /* name of the model it was made for */
-    char fingerprint[65];    /* of that model */
-    char data[256];          /* what it was trained on */
-    char licence[64];        /* of that data */
+    char trait[64];       /* "drums" */
+    char model[128];      /* name of the model it was made for */
+    char fingerprint[65]; /* of that model */
+    char data[256];       /* what it was trained on */
+    char licence[64];     /* of that data */
     int layers, heads, head_size;
-    double default_alpha;    /* raw alpha of strength 0.5 */
-    double max_alpha;        /* raw alpha of strength 1.0: the end of the useful range */
-    double best_accuracy;    /* of one head, on test data, 0..1 */
-    double mean_accuracy;    /* over all heads, on test data */
+    double default_alpha; /* raw alpha of strength 0.5 */
+    double max_alpha;     /* raw alpha of strength 1.0: the end of the useful range */
+    double best_accuracy; /* of one head, on test data, 0..1 */
+    double mean_accuracy; /* over all heads, on test data */
 } smitin_knob_info;
 
 SMITIN_API void smitin_knob_describe(const smitin_knob *knob, smitin_knob_info *info);
 
-/* ---- Steering --------------------------------------------------------------------------------------
+/* ---- Steering
+ * --------------------------------------------------------------------------------------
  *
  * At a scheduled column t every head of the chosen rows receives
  *
@@ -166,8 +178,8 @@ SMITIN_API void smitin_knob_describe(const smitin_knob *knob, smitin_knob_info *
 typedef enum smitin_method {
     SMITIN_METHOD_SMITIN = 0, /* sparse, soft-weighted, self-monitored */
     SMITIN_METHOD_SPARSE,     /* the same without the monitor: g = 1 at scheduled columns */
-    SMITIN_METHOD_ITI,        /* original inference-time intervention: the top heads, every column */
-    SMITIN_METHOD_DECAY,      /* original, with a strength that decays over time */
+    SMITIN_METHOD_ITI,   /* original inference-time intervention: the top heads, every column */
+    SMITIN_METHOD_DECAY, /* original, with a strength that decays over time */
 } smitin_method;
 
 typedef enum smitin_direction {
@@ -196,26 +208,27 @@ typedef struct smitin_steering {
     smitin_method method;       /* SMITIN_METHOD_SMITIN */
     smitin_direction direction; /* SMITIN_DIRECTION_PROBE */
     smitin_branch branch;       /* SMITIN_BRANCH_BOTH */
-    double alpha;               /* raw strength; negative removes the trait. NAN (default) = from `strength` */
-    double strength;            /* -1..1 of the knob's calibrated range; 0 (default) is exactly no steering */
-    int every;                  /* s: push every s-th column, 5 (ITI and decay always use 1) */
-    double power;               /* p of the soft weights, 3 */
-    int top_heads;              /* K of original ITI; 0 (default) = a third of all heads, at most 48 */
-    int monitor_heads;          /* K of the monitor; 0 (default) = a sixth of all heads, at most 16 */
+    double alpha;    /* raw strength; negative removes the trait. NAN (default) = from `strength` */
+    double strength; /* -1..1 of the knob's calibrated range; 0 (default) is exactly no steering */
+    int every;       /* s: push every s-th column, 5 (ITI and decay always use 1) */
+    double power;    /* p of the soft weights, 3 */
+    int top_heads;   /* K of original ITI; 0 (default) = a third of all heads, at most 48 */
+    int monitor_heads; /* K of the monitor; 0 (default) = a sixth of all heads, at most 16 */
     smitin_statistic statistic; /* of the monitor heads' probabilities, median */
-    bool lag;                   /* read C at the scheduled column itself and apply at the next scheduled one;
-                                 * default false: read it one column before */
-    double threshold;           /* tau; NAN (default) = median - std of the monitor heads' train accuracy */
-    smitin_decay decay;         /* SMITIN_DECAY_LINEAR */
-    double decay_rate;          /* 0.995 */
-    uint64_t direction_seed;    /* of SMITIN_DIRECTION_RANDOM, 0 */
-    bool force;                 /* accept a knob made for other weights of the same shape, false */
+    bool lag;         /* read C at the scheduled column itself and apply at the next scheduled one;
+                       * default false: read it one column before */
+    double threshold; /* tau; NAN (default) = median - std of the monitor heads' train accuracy */
+    smitin_decay decay;      /* SMITIN_DECAY_LINEAR */
+    double decay_rate;       /* 0.995 */
+    uint64_t direction_seed; /* of SMITIN_DIRECTION_RANDOM, 0 */
+    bool force;              /* accept a knob made for other weights of the same shape, false */
     unsigned char reserved[32];
 } smitin_steering;
 
 SMITIN_API smitin_steering smitin_steering_defaults(void);
 
-/* ---- Session: one timeline ------------------------------------------------------------------------ */
+/* ---- Session: one timeline
+ * ------------------------------------------------------------------------ */
 
 typedef struct smitin_session smitin_session;
 
@@ -227,10 +240,11 @@ typedef struct smitin_session_options {
     uint64_t seed;      /* piece i uses seed + i; 0 */
     double temperature; /* 1; 0 = greedy */
     int top_k;          /* keep the k most likely codes, 250; 0 = all */
-    double top_p;       /* keep the smallest set with this probability; 0 (default) = off, else replaces top_k */
-    double guidance;    /* classifier-free guidance scale, 3; 1 = none */
-    int max_text;       /* longest text prompt in tokens, 256 */
-    int max_knobs;      /* 8 */
+    double top_p; /* keep the smallest set with this probability; 0 (default) = off, else replaces
+                     top_k */
+    double guidance; /* classifier-free guidance scale, 3; 1 = none */
+    int max_text;    /* longest text prompt in tokens, 256 */
+    int max_knobs;   /* 8 */
     unsigned char reserved[32];
 } smitin_session_options;
 
@@ -242,21 +256,25 @@ SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_new(smitin_session **se
                                                              smitin_error *error);
 SMITIN_API void smitin_session_free(smitin_session *session); /* NULL is allowed */
 
-/* Before the first step. `piece` is 0..pieces-1 or SMITIN_ALL_PIECES. Without text (or with "") a piece is
- * unconditional and guidance has nothing to do. */
-SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_set_text(smitin_session *session, int piece,
-                                                                  const char *text, smitin_error *error);
-/* Before the first step: continue from mono audio at the model's rate. Every piece of a session has a
- * prompt of the same number of frames, or none has one. */
-SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_set_audio(smitin_session *session, int piece,
-                                                                   const float *samples, size_t count,
+/* Before the first step. `piece` is 0..pieces-1 or SMITIN_ALL_PIECES. Without text (or with "") a
+ * piece is unconditional and guidance has nothing to do. */
+SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_set_text(smitin_session *session,
+                                                                  int piece, const char *text,
+                                                                  smitin_error *error);
+/* Before the first step: continue from mono audio at the model's rate. Every piece of a session has
+ * a prompt of the same number of frames, or none has one. */
+SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_set_audio(smitin_session *session,
+                                                                   int piece, const float *samples,
+                                                                   size_t count,
                                                                    smitin_error *error);
 /* Use a codes prompt [K, frames] instead of audio. */
-SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_set_codes(smitin_session *session, int piece,
-                                                                   const int32_t *codes, size_t frames,
+SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_set_codes(smitin_session *session,
+                                                                   int piece, const int32_t *codes,
+                                                                   size_t frames,
                                                                    smitin_error *error);
-/* Before the first step: steer every piece with `knob`, which must outlive the session. The index of the
- * knob in this session counts from 0 in the order of these calls. SMITIN_ERROR_KNOB when it does not fit. */
+/* Before the first step: steer every piece with `knob`, which must outlive the session. The index
+ * of the knob in this session counts from 0 in the order of these calls. SMITIN_ERROR_KNOB when it
+ * does not fit. */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_add_knob(smitin_session *session,
                                                                   const smitin_knob *knob,
                                                                   const smitin_steering *steering,
@@ -270,22 +288,24 @@ typedef struct smitin_progress {
 /* Called between steps; return false to stop. */
 typedef bool (*smitin_progress_callback)(void *user, const smitin_progress *progress);
 
-/* One decoding step: all pieces move on by one column. `done` tells that the last frame is complete. The first
- * call also takes the memory of the run and feeds the prompts; later calls take none. After an error other than STATE the session is finished. */
+/* One decoding step: all pieces move on by one column. `done` tells that the last frame is
+ * complete. The first call also takes the memory of the run and feeds the prompts; later calls take
+ * none. After an error other than STATE the session is finished. */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_step(smitin_session *session, bool *done,
                                                               smitin_error *error);
 /* Step to the end. `callback` may be NULL. */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_run(smitin_session *session,
-                                                             smitin_progress_callback callback, void *user,
-                                                             smitin_error *error);
+                                                             smitin_progress_callback callback,
+                                                             void *user, smitin_error *error);
 
-/* Codes made so far of one piece, the prompt included: *codes is [K, *stride], of which *frames columns
- * are complete. Owned by the session; valid until its next step. */
-SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_codes(const smitin_session *session, int piece,
-                                                               const int32_t **codes, size_t *frames,
-                                                               size_t *stride, smitin_error *error);
-/* Decode what has been made of one piece: *samples (count *count) are owned by the session and valid until
- * the next call with this session. Not clipped: values may exceed 1. */
+/* Codes made so far of one piece, the prompt included: *codes is [K, *stride], of which *frames
+ * columns are complete. Owned by the session; valid until its next step. */
+SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_codes(const smitin_session *session,
+                                                               int piece, const int32_t **codes,
+                                                               size_t *frames, size_t *stride,
+                                                               smitin_error *error);
+/* Decode what has been made of one piece: *samples (count *count) are owned by the session and
+ * valid until the next call with this session. Not clipped: values may exceed 1. */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_audio(smitin_session *session, int piece,
                                                                const float **samples, size_t *count,
                                                                smitin_error *error);
@@ -294,34 +314,39 @@ SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_audio(smitin_session *s
 typedef struct smitin_trace {
     int column;     /* of the delay grid; time = (column - 1) / frame_rate */
     bool scheduled; /* a push was due at this column */
-    float presence; /* C(t): the monitor's probability that the trait is there, read before any push */
+    float presence; /* C(t): the monitor's probability that the trait is there, read before any push
+                     */
     float gain;     /* g(t) applied at this column, 0 where nothing was pushed */
     float dose;     /* |alpha| g(t) sum of head weights at this column */
 } smitin_trace;
 
 typedef struct smitin_knob_report {
-    double alpha;         /* raw alpha in force */
-    double threshold;     /* tau */
-    double weight_sum;    /* sum of the head weights */
-    double dose;          /* mean over generated columns of |alpha| g sum(w) */
-    double success;       /* share of generated columns with C >= tau (for a negative alpha: 1 - C >= tau) */
+    double alpha;      /* raw alpha in force */
+    double threshold;  /* tau */
+    double weight_sum; /* sum of the head weights */
+    double dose;       /* mean over generated columns of |alpha| g sum(w) */
+    double
+        success; /* share of generated columns with C >= tau (for a negative alpha: 1 - C >= tau) */
     double success_half;  /* the same with 0.5 for tau */
     double mean_presence; /* mean C */
     bool tripped;         /* the monitor met a non-finite reading and switched this knob off */
 } smitin_knob_report;
 
-/* The trace of knob `knob` in `piece`: *lines, *count of them, owned by the session, valid until its next step. */
-SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_trace(const smitin_session *session, int piece,
-                                                               int knob, const smitin_trace **lines,
+/* The trace of knob `knob` in `piece`: *lines, *count of them, owned by the session, valid until
+ * its next step. */
+SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_trace(const smitin_session *session,
+                                                               int piece, int knob,
+                                                               const smitin_trace **lines,
                                                                size_t *count, smitin_error *error);
-SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_report(const smitin_session *session, int piece,
-                                                                int knob, smitin_knob_report *report,
+SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_report(const smitin_session *session,
+                                                                int piece, int knob,
+                                                                smitin_knob_report *report,
                                                                 smitin_error *error);
 
 /* Any thread: ask for something; the session's own thread does it before its next step. */
 
-/* Turn a knob to a raw alpha while the music plays; the latest request before a step counts. False for a knob that
- * does not exist or an alpha that is not finite. */
+/* Turn a knob to a raw alpha while the music plays; the latest request before a step counts. False
+ * for a knob that does not exist or an alpha that is not finite. */
 SMITIN_API bool smitin_session_turn(smitin_session *session, int knob, double alpha);
 /* End the run: the next step returns SMITIN_ERROR_STOPPED. What has been made stays readable. */
 SMITIN_API void smitin_session_stop(smitin_session *session);

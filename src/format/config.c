@@ -313,16 +313,15 @@ static smitin_status parse_generation(sm_model_config *config, const char *json,
     if (json != NULL) SM_TRY(load(&root, json, size, "generation_config.json", error));
     section s = {root, "(generation_config.json) ", SMITIN_OK, error};
     config->guidance = get_number(&s, "guidance_scale", 0, 100, 3);
-    config->max_frames = get_int(&s, "max_length", 1, 1 << 20, 1500);
     int start = get_int(&s, "decoder_start_token_id", 0, 1 << 20, config->lm.vocab);
     if (start != config->lm.vocab) {
         refuse(&s, "decoder_start_token_id",
                "is not decoder.vocab_size, the special token of MusicGen");
     }
     json_decref(root);
-    /* The last codebook of the last frame is predicted from column frames + K - 2. */
-    int most = config->lm.max_positions - config->lm.codebooks + 1;
-    if (config->max_frames > most) config->max_frames = most;
+    /* max_length is only where the reference stops by default; the positions end later. The last
+     * codebook of the last frame is predicted from column frames + K - 2. */
+    config->max_frames = config->lm.max_positions - config->lm.codebooks + 1;
     return s.status;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A MusicGen directory's configuration: config.json and generation_config.json, checked and bounded. */
+/* A MusicGen directory's configuration: config.json and generation_config.json, checked and
+ * bounded. */
 #ifndef SMITIN_FORMAT_CONFIG_H
 #define SMITIN_FORMAT_CONFIG_H
 
@@ -10,29 +11,29 @@
 #define SM_MAX_RATIOS    8
 
 typedef struct sm_text_config {
-    int hidden;      /* d_model */
-    int head_size;   /* d_kv */
-    int ffn;         /* d_ff */
+    int hidden;    /* d_model */
+    int head_size; /* d_kv */
+    int ffn;       /* d_ff */
     int layers, heads, vocab;
-    int buckets;     /* relative_attention_num_buckets */
+    int buckets; /* relative_attention_num_buckets */
     int max_distance;
-    float eps;       /* layer_norm_epsilon */
+    float eps; /* layer_norm_epsilon */
 } sm_text_config;
 
 typedef struct sm_lm_config {
     int hidden, layers, heads, ffn;
-    int codebooks;   /* K */
-    int vocab;       /* V; the special (start = pad) token is V */
+    int codebooks; /* K */
+    int vocab;     /* V; the special (start = pad) token is V */
     int max_positions;
 } sm_lm_config;
 
 typedef struct sm_codec_config {
     int sample_rate;
-    int channels;    /* audio channels of the codec: 1 */
-    int filters;     /* num_filters */
-    int hidden;      /* size of the latent frame = codebook_dim */
+    int channels;                            /* audio channels of the codec: 1 */
+    int filters;                             /* num_filters */
+    int hidden;                              /* size of the latent frame = codebook_dim */
     int ratios[SM_MAX_RATIOS], ratios_count; /* upsampling_ratios, in the decoder's order */
-    int hop;         /* product of the ratios */
+    int hop;                                 /* product of the ratios */
     int codebooks, codebook_size;
     int kernel, last_kernel, residual_kernel, residual_layers, dilation_growth;
     int compress, lstm_layers;
@@ -44,14 +45,15 @@ typedef struct sm_model_config {
     sm_lm_config lm;
     sm_codec_config codec;
     double guidance; /* of generation_config.json; 3 when absent */
-    int max_frames;  /* from generation_config.json's max_length, else 1500 */
+    int max_frames;  /* longest piece that the decoder has positions for */
 } sm_model_config;
 
-/* Read DIR/config.json and DIR/generation_config.json (the latter may be missing). Unknown keys are ignored;
- * a missing or silly value of a used key is SMITIN_ERROR_MODEL with the key's name. */
+/* Read DIR/config.json and DIR/generation_config.json (the latter may be missing). Unknown keys are
+ * ignored; a missing or silly value of a used key is SMITIN_ERROR_MODEL with the key's name. */
 smitin_status sm_config_read(sm_model_config *config, const char *directory, smitin_error *error);
 /* The same from the text of config.json and, when not NULL, of generation_config.json. */
 smitin_status sm_config_parse(sm_model_config *config, const char *json, size_t size,
-                              const char *generation_json, size_t generation_size, smitin_error *error);
+                              const char *generation_json, size_t generation_size,
+                              smitin_error *error);
 
 #endif

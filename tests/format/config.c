@@ -76,26 +76,21 @@ static void the_small_model_is_read(void **state)
     assert_true(c.codec.residual_layers == 1 && c.codec.dilation_growth == 2);
     assert_true(c.codec.lstm_layers == 2 && !c.codec.causal && !c.codec.conv_shortcut &&
                 c.codec.reflect);
-    assert_true(c.guidance == 3 && c.max_frames == 1500);
+    assert_true(c.guidance == 3 && c.max_frames == 2045);
 }
 
 static void generation_settings_are_read(void **state)
 {
     (void)state;
     sm_model_config c;
-    ASSERT_OK(
-        parse(&c, "", "", "",
-              "{\"guidance_scale\": 2.5, \"max_length\": 256, \"decoder_start_token_id\": 2048}"));
-    assert_true(c.guidance == 2.5 && c.max_frames == 256);
-    ASSERT_OK(parse(&c, "", "", "", "{\"max_length\": null}"));
-    assert_int_equal(c.max_frames, 1500);
+    ASSERT_OK(parse(&c, "", "", "", "{\"guidance_scale\": 2.5, \"decoder_start_token_id\": 2048}"));
+    assert_true(c.guidance == 2.5);
     /* 512 columns hold 509 frames of 4 codebooks. */
     ASSERT_OK(parse(&c, "decoder", "\"max_position_embeddings\": 2048",
                     "\"max_position_embeddings\": 512", NULL));
     assert_int_equal(c.max_frames, 509);
     ASSERT_FAILS(parse(&c, "", "", "", "{\"guidance_scale\": -1}"), SMITIN_ERROR_MODEL,
                  "guidance_scale");
-    ASSERT_FAILS(parse(&c, "", "", "", "{\"max_length\": 0}"), SMITIN_ERROR_MODEL, "max_length");
     ASSERT_FAILS(parse(&c, "", "", "", "{\"decoder_start_token_id\": 5}"), SMITIN_ERROR_MODEL,
                  "start_token");
     ASSERT_FAILS(parse(&c, "", "", "", ""), SMITIN_ERROR_FORMAT, "generation_config.json");
@@ -200,10 +195,10 @@ static void directories_are_read(void **state)
     scratch_path(folder, "");
     write_bytes(scratch_path(path, "config.json"), json, strlen(json));
     ASSERT_OK(sm_config_read(&c, folder, &error));
-    assert_int_equal(c.max_frames, 1500);
-    write_bytes(scratch_path(path, "generation_config.json"), "{\"max_length\": 99}", 18);
+    ASSERT_NEAR(c.guidance, 3.0, 0); /* the default */
+    write_bytes(scratch_path(path, "generation_config.json"), "{\"guidance_scale\": 9}", 21);
     ASSERT_OK(sm_config_read(&c, folder, &error));
-    assert_int_equal(c.max_frames, 99);
+    ASSERT_NEAR(c.guidance, 9.0, 0);
     write_bytes(scratch_path(path, "generation_config.json"), "", 0);
     ASSERT_FAILS(sm_config_read(&c, folder, &error), SMITIN_ERROR_FORMAT, "generation_config.json");
     free(json);
