@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: MIT
+"""Write the hand-made part of the seed corpora: well-formed files and the nasty ones that parsers fall for.
+
+    python3 tests/fuzz/make_seeds.py
+"""
+import hashlib
+import json
+import os
+import struct
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def save(target, name, data):
+    folder = os.path.join(HERE, "corpus", target)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, name), "wb") as file:
+        file.write(data if isinstance(data, bytes) else data.encode())
+
+
+def framed(header, data=b""):
+    header = header if isinstance(header, bytes) else header.encode()
+    return struct.pack("<Q", len(header)) + header + data
+
+
+def tensor(dtype, shape, begin, end):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+def safetensors():
+    nan = struct.pack("<2f", float("nan"), float("inf"))
+    sound = {"__metadata__": {"format": "pt"}, "a": tensor("F32", [2], 0, 8), "b.weight": tensor("F16", [1, 3], 8, 14),
+             "c": tensor("BF16", [2], 14, 18), "d": tensor("F64", [], 18, 26), "e": tensor("U8", [0, 4], 26, 26),
+             "f": tensor("I64", [1], 26, 34), "g": tensor("I32", [1], 34, 38)}
+    save("safetensors", "sound", framed(json.dumps(sound), nan + bytes(30)))
+    save("safetensors", "empty", framed("{}"))
+    save("safetensors", "padded", framed("{}      "))
+    save("safetensors", "huge_length", struct.pack("<Q", 2**64 - 1) + b"{}")
+    save("safetensors", "length_past_end", struct.pack("<Q", 3) + b"{}")
+    save("safetensors", "short", b"\x02\0\0\0")
+    save("safetensors", "overlap", framed(json.dumps({"a": tensor("F32", [2], 0, 8), "b": tensor("F32", [2], 4, 12)}), bytes(12)))
+    save("safetensors", "hole", framed(json.dumps({"a": tensor("F32", [1], 0, 4), "b": tensor("F32", [1], 8, 12)}), bytes(12)))
+    save("safetensors", "trailing", framed(json.dumps({"a": tensor("F32", [1], 0, 4)}), bytes(9)))
+    save("safetensors", "shape_2_63", framed(json.dumps({"a": tensor("F32", [2**63 - 1, 2], 0, 8)}), bytes(8)))
+    save("safetensors", "shape_beyond", framed(json.dumps({"a": tensor("F32", [2**63], 0, 8)}), bytes(8)))
+    save("safetensors", "shape_wraps", framed(json.dumps({"a": tensor("F32", [2**62], 0, 0)})))
+    save("safetensors", "shape_wraps_to_zero", framed(json.dumps({"a": tensor("F32", [2**32, 2**32], 0, 0)})))
+    save("safetensors", "offsets_negative", framed(json.dumps({"a": tensor("F32", [1], -4, 0)}), bytes(4)))
+    save("safetensors", "offsets_huge", framed(json.dumps({"a": tensor("F32", [1], 2**63 - 4, 2**63 - 1)}), bytes(4)))
+    save("safetensors", "offsets_backward", framed(json.dumps({"a": tensor("F32", [1], 4, 0)}), bytes(4)))
+    save("safetensors", "nine_dims", framed(json.dumps({"a": tensor("U8", [1] * 9, 0, 1)}), bytes(1)))
+    save("safetensors", "duplicate", framed('{"a":%s,"a":%s}' % (json.dumps(tensor("U8", [1], 0, 1)), json.dumps(tensor("U8", [1], 1, 2))), bytes(2)))
+    save("safetensors", "nesting", framed('{"a":' + "[" * 3000 + "]" * 3000 + "}"))
+    save("safetensors", "nul_name", framed('{"a\\u0000b":%s}' % json.dumps(tensor("U8", [1], 0, 1)), bytes(1)))
+    save("safetensors", "bad_utf8", framed(b'{"\xff":1}'))
+    save("safetensors", "meta_number", framed('{"__metadata__":{"a":1}}'))
+    save("safetensors", "entry_array", framed('{"a":[1,2,3]}'))
+
+
+def knob_file(edit_meta=None, edit_values=None, sign=True):
+    L, H, D = 2, 2, 2
+    values = {"direction": [1, 0] * 4, "mean_shift": [0, 1] * 4, "weight_norm": [1] * 4, "bias": [0] * 4, "sigma": [1] * 4,
+              "sigma_mean": [1] * 4, "accuracy_train": [0.5] * 4, "accuracy_test": [0.75] * 4}
+    values.update(edit_values or {})
+    header, data = {}, b""
+    for name, numbers in values.items():
+        raw = struct.pack(f"<{len(numbers)}f", *numbers)
+        shape = [L, H, D] if len(numbers) == 8 else [L, H]
+        header[name] = tensor("F32", shape, len(data), len(data) + len(raw))
+        data += raw
+    meta = {"format": "smitin-knob", "version": "1", "trait": "drums", "model": "m", "fingerprint": "0" * 64, "data": "d",
+            "licence": "l", "site": "self_attn.z", "train_count": "8", "test_count": "4", "default_alpha": "5.0",
+            "max_alpha": "10.0", "checksum": hashlib.sha256(data).hexdigest() if sign else "0" * 64}
+    meta.update(edit_meta or {})
+    return framed(json.dumps({"__metadata__": meta, **header}), data)
+
+
+def knob():
+    nan = float("nan")
+    save("knob", "sound", knob_file())
+    save("knob", "wrong_checksum", knob_file(sign=False))
+    save("knob", "nan_direction", knob_file(edit_values={"direction": [nan] * 8}))
+    save("knob", "long_direction", knob_file(edit_values={"direction": [2, 0] * 4}))
+    save("knob", "huge_direction", knob_file(edit_values={"mean_shift": [3e38] * 8}))
+    save("knob", "infinite_bias", knob_file(edit_values={"bias": [float("inf")] * 4}))
+    save("knob", "accuracy_over_1", knob_file(edit_values={"accuracy_test": [1.5] * 4}))
+    save("knob", "version_2", knob_file({"version": "2"}))
+    save("knob", "trait_long", knob_file({"trait": "x" * 64}))
+    save("knob", "trait_newline", knob_file({"trait": "a\nb"}))
+    save("knob", "alpha_text", knob_file({"max_alpha": "[[["}))
+    save("knob", "alpha_huge", knob_file({"max_alpha": "1e308"}))
+    save("knob", "count_huge", knob_file({"train_count": "99999999999999999999"}))
+    save("knob", "fingerprint_short", knob_file({"fingerprint": "abc"}))
+    save("knob", "no_tensors", framed("{}"))
+
+
+def config():
+    text = {"model_type": "t5", "d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2, "vocab_size": 64,
+            "feed_forward_proj": "relu", "is_gated_act": False, "relative_attention_num_buckets": 32,
+            "relative_attention_max_distance": 128, "layer_norm_epsilon": 1e-6, "eos_token_id": 1}
+    codec = {"model_type": "encodec", "audio_channels": 1, "codebook_dim": 16, "codebook_size": 64, "hidden_size": 16,
+             "num_filters": 4, "norm_type": "weight_norm", "sampling_rate": 32000, "target_bandwidths": [1.2],
+             "upsampling_ratios": [8, 5, 4, 4], "use_causal_conv": False, "use_conv_shortcut": False,
+             "pad_mode": "reflect", "compress": 2, "num_lstm_layers": 1}
+    decoder = {"model_type": "musicgen_decoder", "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+               "ffn_dim": 32, "num_codebooks": 4, "vocab_size": 64, "max_position_embeddings": 64, "pad_token_id": 64,
+               "activation_function": "gelu", "audio_channels": 1}
+
+    def whole(**edits):
+        parts = {"text_encoder": dict(text), "audio_encoder": dict(codec), "decoder": dict(decoder)}
+        for key, value in edits.items():
+            part, name = key.split("__")
+            parts[part][name] = value
+        return json.dumps({"model_type": "musicgen", **parts})
+
+    save("config", "sound", whole())
+    save("config", "with_generation", whole() + '\0{"guidance_scale":3.0,"max_length":1500,"decoder_start_token_id":64}')
+    save("config", "generation_bad", whole() + '\0{"guidance_scale":"x","max_length":-1}')
+    save("config", "melody", '{"model_type":"musicgen_melody"}')
+    save("config", "stereo", whole(decoder__audio_channels=2))
+    save("config", "zero_heads", whole(decoder__num_attention_heads=0))
+    save("config", "layers_2_63", whole(decoder__num_hidden_layers=2**63 - 1))
+    save("config", "ratios_empty", whole(audio_encoder__upsampling_ratios=[]))
+    save("config", "ratios_zero", whole(audio_encoder__upsampling_ratios=[0, 5]))
+    save("config", "ratios_big", whole(audio_encoder__upsampling_ratios=[64] * 8))
+    save("config", "ratios_object", whole(audio_encoder__upsampling_ratios={"0": 8}))
+    save("config", "bandwidth_tiny", whole(audio_encoder__target_bandwidths=[1e-300]))
+    save("config", "bandwidth_huge", whole(audio_encoder__target_bandwidths=[1e300]))
+    save("config", "null_everything", json.dumps({"model_type": "musicgen", "text_encoder": None, "audio_encoder": None, "decoder": None}))
+    save("config", "nesting", '[1,' * 2100 + "1" + "]" * 2100)
+    save("config", "duplicate", '{"model_type":"musicgen","model_type":"musicgen"}')
+    save("config", "nan", '{"model_type":NaN}')
+    save("config", "array", "[1,2]")
+
+
+def npy_file(header, data=b"", version=1, length=None):
+    header = header.encode()
+    length = len(header) if length is None else length
+    size = struct.pack("<H", length & 0xFFFF) if version == 1 else struct.pack("<I", length)
+    return b"\x93NUMPY" + bytes([version, 0]) + size + header + data
+
+
+def npy():
+    plain = "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }\n"
+    save("npy", "sound", npy_file(plain % "(2, 3)", bytes(24)))
+    save("npy", "version_2", npy_file(plain % "(1,)", bytes(4), version=2))
+    save("npy", "version_3", npy_file(plain % "(1,)", bytes(4), version=3))
+    save("npy", "scalar", npy_file(plain % "()", struct.pack("<f", float("nan"))))
+    save("npy", "halves", npy_file((plain % "(3,)").replace("f4", "f2"), bytes(6)))
+    save("npy", "bytes", npy_file((plain % "(3,)").replace("<f4", "|u1"), bytes(3)))
+    save("npy", "shape_2_63", npy_file(plain % "(9223372036854775808,)", bytes(4)))
+    save("npy", "shape_wraps", npy_file(plain % "(4294967296, 4294967296)"))
+    save("npy", "shape_wraps_bytes", npy_file(plain % "(4611686018427387904,)"))
+    save("npy", "nine_dims", npy_file(plain % "(1,1,1,1,1,1,1,1,1)", bytes(4)))
+    save("npy", "fortran", npy_file((plain % "(2, 1)").replace("False", "True"), bytes(8)))
+    save("npy", "object", npy_file((plain % "(1,)").replace("<f4", "|O"), bytes(8)))
+    save("npy", "unclosed", npy_file("{'descr': '<f4"))
+    save("npy", "length_past_end", npy_file(plain % "(1,)", length=60000))
+    save("npy", "length_huge", npy_file(plain % "(1,)", version=2, length=2**32 - 1))
+    save("npy", "magic_only", b"\x93NUMPY\x01\x00")
+
+
+def wav(kind, channels, rate, bits, data, claimed=None, block=None):
+    size = len(data) if claimed is None else claimed
+    block = channels * bits // 8 if block is None else block
+    form = struct.pack("<HHIIHH", kind, channels, rate, rate * block & 0xFFFFFFFF, block & 0xFFFF, bits)
+    return b"RIFF" + struct.pack("<I", 36 + size & 0xFFFFFFFF) + b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", size) + data
+
+
+def audio():
+    tone = struct.pack("<64h", *(1000 * (i % 8 - 4) for i in range(64)))
+    save("audio", "mono16", wav(1, 1, 32000, 16, tone))
+    save("audio", "stereo16", wav(1, 2, 44100, 16, tone))
+    save("audio", "nan_float", wav(3, 1, 8000, 32, struct.pack("<4f", float("nan"), float("inf"), -1e38, 0.5)))
+    save("audio", "claims_4_gib", wav(1, 1, 32000, 16, tone, claimed=2**32 - 1))
+    save("audio", "claims_nothing", wav(1, 1, 32000, 16, tone, claimed=0))
+    save("audio", "no_channels", wav(1, 0, 32000, 16, tone))
+    save("audio", "many_channels", wav(1, 65535, 32000, 16, tone))
+    save("audio", "rate_0", wav(1, 1, 0, 16, tone))
+    save("audio", "rate_huge", wav(1, 1, 2**32 - 1, 16, tone))
+    save("audio", "bits_255", wav(1, 1, 32000, 255, tone, block=1))
+    save("audio", "block_0", wav(1, 1, 32000, 16, tone, block=0))
+    save("audio", "header_only", wav(1, 1, 32000, 16, b"")[:20])
+
+
+if __name__ == "__main__":
+    safetensors()
+    knob()
+    config()
+    npy()
+    audio()
