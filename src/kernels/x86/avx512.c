@@ -34,6 +34,12 @@ static inline vec v_load(const float *p)
 {
     return _mm512_loadu_ps(p);
 }
+/* a, in a register: else the compiler repeats the load of an operand in every product that uses it. */
+static inline vec v_held(vec a)
+{
+    __asm__("" : "+v"(a));
+    return a;
+}
 static inline vec v_load_n(const float *p, int n)
 {
     return _mm512_maskz_loadu_ps(first(n), p);

@@ -2,17 +2,20 @@
 /* The matrix product, written once on the v_ inlines of a level and included by its file.
  *
  * Two orders of addition, chosen by M alone:
- *   M >  SHORT: an output is summed in LANES partial sums over chunks of CHUNK inputs; each chunk's
+ *
+ * M > SHORT: an output is summed in LANES partial sums over chunks of CHUNK inputs; each chunk's
  * partial sums are folded in v_fold4's fixed order and added to the output, the bias first. Tiles
- * of rows x outputs only share loads. M <= SHORT: folding would cost more than the product, so one
- * lane holds one output, summed input by input; the weights of a strip of outputs are transposed
- * once on the stack. */
+ * of rows x outputs only share loads.
+ *
+ * M <= SHORT: folding would cost more than the product, so one lane holds one output, summed input
+ * by input; the weights of a strip of outputs are transposed once on the stack. */
 #include <string.h>
 
 enum {
-    CHUNK = 512,        /* inputs: 8 weight rows and 3 rows of x stay in the first-level cache */
-    SHORT = 64,         /* inputs */
-    RESIDENT = 1 << 18, /* floats of x worked on at a time: half of a 2 MiB second-level cache */
+    CHUNK = 1024, /* inputs: the rows of one tile stay in the first-level cache */
+    SHORT = 64,   /* inputs */
+    ROWS = 96,    /* worked on at a time, resident in the second-level cache */
+    GROUP = 32,   /* outputs summed aside, see columns_through */
     STRIP_ROWS = 6,
 };
 
@@ -55,14 +58,14 @@ static inline __attribute__((always_inline)) void tile(const product *p, size_t 
     for (; done + LANES <= count; done += LANES) {
         vec left[8];
 #pragma GCC unroll 8
-        for (int i = 0; i < rows; i++) left[i] = v_load(x + (size_t)i * p->ldx + done);
+        for (int i = 0; i < rows; i++) left[i] = v_held(v_load(x + (size_t)i * p->ldx + done));
 #pragma GCC unroll 8
         for (int j = 0; j < outputs; j++) {
             const float *at = w + (size_t)j * p->ldw + done;
             if (prefetch) /* as an integer: past the last tile there is no such element, and nothing
                              is read */
                 _mm_prefetch((const char *)((uintptr_t)at + ahead), _MM_HINT_T0);
-            const vec right = v_load(at);
+            const vec right = v_held(v_load(at));
 #pragma GCC unroll 8
             for (int i = 0; i < rows; i++) sum[i][j] = v_fma(left[i], right, sum[i][j]);
         }
@@ -136,41 +139,68 @@ static void tile_1x1(const product *p, size_t r, size_t n, size_t m, int count)
     tile(p, r, n, m, count, 1, 1, false);
 }
 
-/* All rows r0..r1-1 for `outputs` (8, 4 or 1) outputs from n. */
-static void column(const product *p, size_t r0, size_t r1, size_t n, int outputs, int M)
+/* All R rows for `outputs` (8, 4 or 1) outputs from n. */
+static void column(const product *p, size_t R, size_t n, int outputs, int M)
 {
     for (int m = 0; m < M; m += CHUNK) {
         const int count = M - m < CHUNK ? M - m : CHUNK;
-        size_t r = r0;
+        size_t r = 0;
         if (outputs == 8) {
-            for (; r + 3 <= r1; r += 3) tile_3x8(p, r, n, (size_t)m, count);
-            if (r + 2 == r1) tile_2x8(p, r, n, (size_t)m, count);
-            if (r + 1 == r1) tile_1x8(p, r, n, (size_t)m, count);
+            for (; r + 3 <= R; r += 3) tile_3x8(p, r, n, (size_t)m, count);
+            if (r + 2 == R) tile_2x8(p, r, n, (size_t)m, count);
+            if (r + 1 == R) tile_1x8(p, r, n, (size_t)m, count);
         } else if (outputs == 4) {
-            for (; r + 3 <= r1; r += 3) tile_3x4(p, r, n, (size_t)m, count);
-            if (r + 2 == r1) tile_2x4(p, r, n, (size_t)m, count);
-            if (r + 1 == r1) tile_1x4(p, r, n, (size_t)m, count);
+            for (; r + 3 <= R; r += 3) tile_3x4(p, r, n, (size_t)m, count);
+            if (r + 2 == R) tile_2x4(p, r, n, (size_t)m, count);
+            if (r + 1 == R) tile_1x4(p, r, n, (size_t)m, count);
         } else {
-            for (; r + 8 <= r1; r += 8) tile_8x1(p, r, n, (size_t)m, count);
-            for (; r < r1; r++) tile_1x1(p, r, n, (size_t)m, count);
+            for (; r + 8 <= R; r += 8) tile_8x1(p, r, n, (size_t)m, count);
+            for (; r < R; r++) tile_1x1(p, r, n, (size_t)m, count);
         }
+    }
+}
+
+/* All outputs of p from 0 to N - 1, rows 0 to R - 1, one column of tiles after the other. */
+static void columns(const product *p, size_t R, size_t N, int M)
+{
+    const size_t wide = R == 1 ? 8 : WIDE;
+    size_t n = 0;
+    for (; n + wide <= N; n += wide) column(p, R, n, (int)wide, M);
+    for (; n + 4 <= N; n += 4) column(p, R, n, 4, M);
+    for (; n < N; n++) column(p, R, n, 1, M);
+}
+
+/* The same through a small square of sums: between chunks the outputs stay in the first-level
+ * cache, where rows of y a power of two apart would fight for the same few places. */
+static void columns_through(const product *p, size_t R, size_t N, int M)
+{
+    float sums[ROWS * GROUP];
+    for (size_t n = 0; n < N; n += GROUP) {
+        const size_t width = N - n < GROUP ? N - n : GROUP;
+        const float *bias = p->bias != NULL ? p->bias + n : NULL;
+        const product q = {sums, p->x, p->w + n * p->ldw, bias, GROUP, p->ldx, p->ldw};
+        columns(&q, R, width, M);
+        for (size_t r = 0; r < R; r++)
+            memcpy(p->y + r * p->ldy + n, sums + r * GROUP, width * sizeof(float));
     }
 }
 
 static void matmul_long(const product *p, size_t R, int M, size_t n0, size_t n1)
 {
-    /* Rows at a time: as many as stay resident while all weights pass by; each weight is read once
-     * per block. */
-    const size_t pitch = p->ldx < (size_t)M ? p->ldx : (size_t)M;
-    size_t block = RESIDENT / (pitch > 0 ? pitch : 1);
-    block = block < 24 ? 24 : block / 24 * 24;
-    for (size_t r0 = 0; r0 < R; r0 += block) {
-        const size_t r1 = R - r0 < block ? R : r0 + block;
-        const size_t wide = r1 - r0 == 1 ? 8 : WIDE;
-        size_t n = n0;
-        for (; n + wide <= n1; n += wide) column(p, r0, r1, n, (int)wide, M);
-        for (; n + 4 <= n1; n += 4) column(p, r0, r1, n, 4, M);
-        for (; n < n1; n++) column(p, r0, r1, n, 1, M);
+    for (size_t r = 0; r < R; r += ROWS) {
+        const float *bias = p->bias != NULL ? p->bias + n0 : NULL;
+        const product q = {p->y + r * p->ldy + n0,
+                           p->x + r * p->ldx,
+                           p->w + n0 * p->ldw,
+                           bias,
+                           p->ldy,
+                           p->ldx,
+                           p->ldw};
+        const size_t rows = R - r < ROWS ? R - r : ROWS;
+        if (M <= CHUNK)
+            columns(&q, rows, n1 - n0, M);
+        else
+            columns_through(&q, rows, n1 - n0, M);
     }
 }
 
@@ -188,7 +218,7 @@ static inline __attribute__((always_inline)) void strip(const product *p, size_t
     const float *x = p->x + r * p->ldx;
     for (int m = 0; m < M; m++) {
         vec right[2];
-        for (int j = 0; j < vecs; j++) right[j] = v_load(t + (m * vecs + j) * LANES);
+        for (int j = 0; j < vecs; j++) right[j] = v_held(v_load(t + (m * vecs + j) * LANES));
 #pragma GCC unroll 8
         for (int i = 0; i < rows; i++) {
             const vec left = v_set(x[(size_t)i * p->ldx + (size_t)m]);
