@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The knob file, NAME.knob.safetensors: what probing a model for one trait has found. Format version 1.
+/* The knob file, NAME.knob.safetensors: what probing a model for one trait has found. Format
+ * version 1.
  *
  * Tensors, f32, L layers, H heads, D head size:
  *   direction  [L,H,D]  unit probe weights theta; positive = more of the trait
@@ -9,7 +10,8 @@
  *   sigma [L,H]         population standard deviation of <direction, z> over train and test
  *   sigma_mean [L,H]    the same along mean_shift
  *   accuracy_train, accuracy_test [L,H]  0..1
- * Metadata (strings): see struct sm_knob_meta; "checksum" is the SHA-256 of the tensors in the order above. */
+ * Metadata (strings): see struct sm_knob_meta; "checksum" is the SHA-256 of the tensors in the
+ * order above. */
 #ifndef SMITIN_FORMAT_KNOB_FILE_H
 #define SMITIN_FORMAT_KNOB_FILE_H
 
@@ -21,16 +23,16 @@ typedef struct sm_knob_meta {
     char fingerprint[65];
     char data[256];
     char licence[64];
-    char site[32];        /* "self_attn.z": where it was read and where it is added */
+    char site[32];               /* "self_attn.z": where it was read and where it is added */
     int train_count, test_count; /* segments */
     double default_alpha, max_alpha;
 } sm_knob_meta;
 
 typedef struct sm_knob_data {
     int L, H, D;
-    float *direction, *mean_shift;      /* [L,H,D] */
-    float *weight_norm, *bias;          /* [L,H] */
-    float *sigma, *sigma_mean;          /* [L,H] */
+    float *direction, *mean_shift;         /* [L,H,D] */
+    float *weight_norm, *bias;             /* [L,H] */
+    float *sigma, *sigma_mean;             /* [L,H] */
     float *accuracy_train, *accuracy_test; /* [L,H] */
     sm_knob_meta meta;
 } sm_knob_data;
@@ -41,8 +43,8 @@ void sm_knob_data_free(sm_knob_data *knob); /* NULL is allowed */
 
 /* Read and check: version, shapes, checksum, finite values, unit directions, accuracies in 0..1. */
 smitin_status sm_knob_data_read(sm_knob_data **knob, const char *path, smitin_error *error);
-smitin_status sm_knob_data_parse(sm_knob_data **knob, const void *data, size_t size, const char *name,
-                                 smitin_error *error);
+smitin_status sm_knob_data_parse(sm_knob_data **knob, const void *data, size_t size,
+                                 const char *name, smitin_error *error);
 smitin_status sm_knob_data_write(const sm_knob_data *knob, const char *path, smitin_error *error);
 
 #endif

@@ -16,7 +16,8 @@ typedef struct sm_npy {
 /* On failure `array` is left zeroed. F32, F16, F64, I64, I32 and U8 only: numpy has no BF16. */
 smitin_status sm_npy_read(sm_npy *array, const char *path, smitin_error *error);
 /* The same from memory, copied. `name` is used in messages. */
-smitin_status sm_npy_parse(sm_npy *array, const void *data, size_t size, const char *name, smitin_error *error);
+smitin_status sm_npy_parse(sm_npy *array, const void *data, size_t size, const char *name,
+                           smitin_error *error);
 /* Format 1.0, all or nothing. */
 smitin_status sm_npy_write(const char *path, sm_dtype dtype, int dims, const int64_t *shape,
                            const void *data, smitin_error *error);

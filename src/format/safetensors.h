@@ -10,7 +10,16 @@
 
 #define SM_MAX_DIMS 8
 
-typedef enum sm_dtype { SM_F32 = 0, SM_F16, SM_BF16, SM_F64, SM_I64, SM_I32, SM_U8, SM_DTYPES } sm_dtype;
+typedef enum sm_dtype {
+    SM_F32 = 0,
+    SM_F16,
+    SM_BF16,
+    SM_F64,
+    SM_I64,
+    SM_I32,
+    SM_U8,
+    SM_DTYPES
+} sm_dtype;
 
 /* Bytes of one element. */
 size_t sm_dtype_size(sm_dtype dtype);
@@ -28,11 +37,12 @@ typedef struct sm_tensor {
 
 typedef struct sm_safetensors sm_safetensors;
 
-/* Map `path` and check its header: sizes within the file, no overlap, no duplicate name, known types. */
+/* Map `path` and check its header: sizes within the file, no overlap, no duplicate name, known
+ * types. */
 smitin_status sm_safetensors_open(sm_safetensors **file, const char *path, smitin_error *error);
 /* The same from memory, borrowed until close. `name` is used in messages. */
-smitin_status sm_safetensors_parse(sm_safetensors **file, const void *data, size_t size, const char *name,
-                                   smitin_error *error);
+smitin_status sm_safetensors_parse(sm_safetensors **file, const void *data, size_t size,
+                                   const char *name, smitin_error *error);
 void sm_safetensors_close(sm_safetensors *file); /* NULL is allowed */
 
 const char *sm_safetensors_path(const sm_safetensors *file);
@@ -43,7 +53,8 @@ const sm_tensor *sm_safetensors_find(const sm_safetensors *file, const char *nam
 /* A string of "__metadata__", or NULL. */
 const char *sm_safetensors_meta(const sm_safetensors *file, const char *key);
 
-/* Copy count elements from `first` as f32 (F32, F16, BF16 and F64 only; other types give an error). */
+/* Copy count elements from `first` as f32 (F32, F16, BF16 and F64 only; other types give an error).
+ */
 smitin_status sm_tensor_to_f32(const sm_tensor *tensor, size_t first, size_t count, float *out,
                                smitin_error *error);
 
@@ -63,8 +74,10 @@ typedef struct sm_meta_out {
     const char *key, *value;
 } sm_meta_out;
 
-/* Write a file under a temporary name beside `path`, flush it, then rename: nothing half-written stays. */
-smitin_status sm_safetensors_write(const char *path, const sm_tensor_out *tensors, size_t tensors_count,
-                                   const sm_meta_out *meta, size_t meta_count, smitin_error *error);
+/* Write a file under a temporary name beside `path`, flush it, then rename: nothing half-written
+ * stays. */
+smitin_status sm_safetensors_write(const char *path, const sm_tensor_out *tensors,
+                                   size_t tensors_count, const sm_meta_out *meta, size_t meta_count,
+                                   smitin_error *error);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Binding a checkpoint's tensors to a model: every tensor is looked up by name, checked for type, shape
- * and finite values, and copied to f32 in an arena. All misses are collected and reported at once. */
+/* Binding a checkpoint's tensors to a model: every tensor is looked up by name, checked for type,
+ * shape and finite values, and copied to f32 in an arena. All misses are collected and reported at
+ * once. */
 #ifndef SMITIN_FORMAT_WEIGHTS_H
 #define SMITIN_FORMAT_WEIGHTS_H
 
@@ -20,9 +21,11 @@ typedef struct sm_binder {
 
 void sm_binder_init(sm_binder *binder, const sm_safetensors *file, sm_arena *arena);
 
-/* The tensor called by the printf-style name with exactly `shape` (`dims` of them), as f32 in the arena.
- * On a miss the problem is noted and NULL is returned; go on binding and ask sm_binder_finish at the end. */
-float *sm_bind(sm_binder *binder, int dims, const int64_t *shape, const char *name_format, ...) SM_PRINTF(4, 5);
+/* The tensor called by the printf-style name with exactly `shape` (`dims` of them), as f32 in the
+ * arena. On a miss the problem is noted and NULL is returned; go on binding and ask
+ * sm_binder_finish at the end. */
+float *sm_bind(sm_binder *binder, int dims, const int64_t *shape, const char *name_format, ...)
+    SM_PRINTF(4, 5);
 /* Whether a tensor of that name exists. */
 bool sm_binder_has(const sm_binder *binder, const char *name_format, ...) SM_PRINTF(2, 3);
 /* Note a problem of the caller's own. */

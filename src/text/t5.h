@@ -15,25 +15,28 @@ typedef struct sm_tokenizer sm_tokenizer;
 smitin_status sm_tokenizer_open(sm_tokenizer **tokenizer, const char *path, smitin_error *error);
 void sm_tokenizer_free(sm_tokenizer *tokenizer); /* NULL is allowed */
 
-/* Ids of `text` (UTF-8) with T5's end mark (1) appended; at most `capacity`. *count receives the number.
- * Text that needs more than `capacity` ids is SMITIN_ERROR_ARGUMENT. "<pad>", "</s>", "<unk>" and "<extra_id_N>"
- * in the text are special tokens, as in the reference. */
-smitin_status sm_tokenizer_encode(const sm_tokenizer *tokenizer, const char *text, int32_t *ids, int capacity,
-                                  int *count, smitin_error *error);
+/* Ids of `text` (UTF-8) with T5's end mark (1) appended; at most `capacity`. *count receives the
+ * number. Text that needs more than `capacity` ids is SMITIN_ERROR_ARGUMENT. "<pad>", "</s>",
+ * "<unk>" and "<extra_id_N>" in the text are special tokens, as in the reference. */
+smitin_status sm_tokenizer_encode(const sm_tokenizer *tokenizer, const char *text, int32_t *ids,
+                                  int capacity, int *count, smitin_error *error);
 
 /* ---- Encoder ---- */
 
 typedef struct sm_t5 sm_t5;
 
-/* Bind "text_encoder.*" of the binder's file; everything lives in its arena. Misses are noted in the binder. */
-smitin_status sm_t5_new(sm_t5 **t5, const sm_text_config *config, sm_binder *binder, smitin_error *error);
+/* Bind "text_encoder.*" of the binder's file; everything lives in its arena. Misses are noted in
+ * the binder. */
+smitin_status sm_t5_new(sm_t5 **t5, const sm_text_config *config, sm_binder *binder,
+                        smitin_error *error);
 
 /* Floats of scratch that sm_t5_encode needs for `tokens` tokens. */
 size_t sm_t5_scratch(const sm_text_config *config, int tokens);
 
 /* Last hidden state [tokens, hidden] of ids [tokens]. */
-smitin_status sm_t5_encode(const sm_t5 *t5, const sm_kernels *kernels, sm_pool *pool, const int32_t *ids,
-                           int tokens, float *out, float *scratch, smitin_error *error);
+smitin_status sm_t5_encode(const sm_t5 *t5, const sm_kernels *kernels, sm_pool *pool,
+                           const int32_t *ids, int tokens, float *out, float *scratch,
+                           smitin_error *error);
 
 /* Row of the relative position table for distance = key - query. */
 int sm_t5_bucket(int distance, int buckets, int max_distance);
