@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* Our numbers against reference.safetensors of a folder, part by part: compare FOLDER [THREADS].
+ * Prints the largest differences; exit status 1 when one is beyond its bound. See README.md here.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../../src/codec/encodec.h"
+#include "../../src/lm/delay.h"
+#include "../../src/lm/lm.h"
+#include "../../src/lm/sampler.h"
+#include "../../src/text/t5.h"
+
+typedef struct run {
+    sm_model_config config;
+    sm_safetensors *file, *reference;
+    sm_arena *arena;
+    sm_t5 *t5;
+    sm_codec *codec;
+    sm_lm *lm;
+    sm_pool *pool;
+    const sm_kernels *kernels;
+    int failures;
+} run;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static const sm_tensor *need(const run *r, const char *name)
+{
+    const sm_tensor *tensor = sm_safetensors_find(r->reference, name);
+    if (tensor == NULL) {
+        fprintf(stderr, "reference.safetensors has no '%s'; run reference.py again\n", name);
+        exit(2);
+    }
+    return tensor;
+}
+
+static float *floats(size_t n)
+{
+    float *memory = malloc((n > 0 ? n : 1) * sizeof *memory);
+    if (memory == NULL) {
+        fprintf(stderr, "memory is short for %zu floats\n", n);
+        exit(2);
+    }
+    return memory;
+}
+
+/* Print the largest difference of `what` and note a failure beyond `bound`. */
+static void report(run *r, const char *what, const float *ours, const void *theirs, size_t n,
+                   double bound)
+{
+    double largest = 0.0, peak = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        float expected;
+        memcpy(&expected, (const char *)theirs + i * sizeof expected, sizeof expected);
+        const double difference = fabs((double)ours[i] - (double)expected);
+        if (!(difference <= largest)) largest = difference;
+        if (fabs((double)expected) > peak) peak = fabs((double)expected);
+    }
+    const int bad = !(largest <= bound);
+    r->failures += bad;
+    printf("%-28s largest difference %.3g of values up to %.3g (bound %g)%s\n", what, largest, peak,
+           bound, bad ? "  BEYOND" : "");
+}
+
+static void report_codes(run *r, const char *what, const int32_t *ours, const void *theirs,
+                         size_t n)
+{
+    size_t wrong = 0, first = n;
+    for (size_t i = 0; i < n; i++) {
+        int32_t expected;
+        memcpy(&expected, (const char *)theirs + i * sizeof expected, sizeof expected);
+        if (ours[i] == expected) continue;
+        if (wrong++ == 0) first = i;
+    }
+    r->failures += wrong > 0;
+    printf("%-28s %zu of %zu equal", what, n - wrong, n);
+    if (wrong > 0) printf(", first difference at %zu  BEYOND", first);
+    printf("\n");
+}
+
+static float *compare_text(run *r, int *tokens)
+{
+    smitin_error error;
+    const sm_tensor *ids = need(r, "ids"), *text = need(r, "text");
+    *tokens = (int)ids->count;
+    int32_t copy[64];
+    if (ids->count > 64) exit(2);
+    memcpy(copy, ids->data, ids->count * sizeof *copy);
+    float *out = floats(text->count), *scratch = floats(sm_t5_scratch(&r->config.text, *tokens));
+    if (sm_t5_encode(r->t5, r->kernels, r->pool, copy, *tokens, out, scratch, &error) !=
+        SMITIN_OK) {
+        fprintf(stderr, "%s\n", error.message);
+        exit(1);
+    }
+    report(r, "T5 states", out, text->data, text->count, 1e-4);
+    free(scratch);
+    return out;
+}
+
+static void compare_codec(run *r)
+{
+    const sm_tensor *samples = need(r, "samples"), *latents = need(r, "latents"),
+                    *codes = need(r, "codes");
+    const sm_tensor *audio = need(r, "audio");
+    const size_t count = samples->count, frames = sm_codec_frames(r->codec, count);
+    float *in = floats(count), *z = floats(latents->count), *out = floats(audio->count);
+    float *scratch = floats(sm_codec_scratch(r->codec, frames));
+    int32_t *made = malloc(codes->count * sizeof *made);
+    if (made == NULL) exit(2);
+    memcpy(in, samples->data, count * sizeof *in);
+    const double t0 = now();
+    sm_codec_analyse(r->codec, r->kernels, r->pool, in, count, z, scratch);
+    sm_codec_quantize(r->codec, r->kernels, r->pool, z, frames, made, scratch);
+    const double t1 = now();
+    report(r, "codec latents", z, latents->data, latents->count, 1e-4);
+    report_codes(r, "codec codes", made, codes->data, codes->count);
+    memcpy(made, codes->data, codes->count * sizeof *made);
+    const double t2 = now();
+    sm_codec_decode(r->codec, r->kernels, r->pool, made, frames, frames, out, scratch);
+    const double t3 = now();
+    report(r, "codec audio", out, audio->data, audio->count, 1e-4);
+    const double seconds = (double)count / r->config.codec.sample_rate;
+    printf("%-28s encoding %.2f s, decoding %.2f s for %.0f s of audio\n", "codec speed", t1 - t0,
+           t3 - t2, seconds);
+    free(in), free(z), free(out), free(scratch), free(made);
+}
+
+/* Greedy generation on our own; the logits of both rows are compared with the reference's as long
+ * as the codes agree, which is to the end unless a near-tie falls the other way. */
+static void compare_decoder(run *r, const float *text, int tokens)
+{
+    const sm_tensor *logits = need(r, "logits"), *codes = need(r, "made");
+    const int K = r->config.lm.codebooks, V = r->config.lm.vocab, T = (int)codes->shape[1];
+    const int S = sm_delay_columns(T, K);
+    const size_t row = (size_t)(K * V);
+    smitin_error error;
+    sm_lm_state *state = NULL;
+    const sm_lm_state_options options = {
+        .rows = 2, .max_columns = S, .max_batch = 1, .max_text = tokens};
+    if (sm_lm_state_new(&state, r->lm, &options, &error) != SMITIN_OK) {
+        fprintf(stderr, "%s\n", error.message);
+        exit(1);
+    }
+    sm_lm_condition(state, r->kernels, r->pool, 0, text, tokens);
+    int32_t *cells = malloc((size_t)(S * K) * sizeof *cells),
+            *made = malloc(codes->count * sizeof *made);
+    int32_t *order = malloc((size_t)V * sizeof *order), feed[2 * SM_MAX_CODEBOOKS],
+            next[SM_MAX_CODEBOOKS];
+    float *out = floats(2 * row), *all = floats((size_t)(S - 1) * 2 * row),
+          *scratch = floats((size_t)V);
+    if (cells == NULL || made == NULL || order == NULL) exit(2);
+    sm_delay grid;
+    sm_delay_init(&grid, T, K, V, cells);
+    const sm_sampling greedy = {.temperature = 0.0};
+    const double started = now();
+    for (int s = 0; s + 1 < S; s++) {
+        for (int i = 0; i < 2 * K; i++) feed[i] = cells[s * K + i % K];
+        sm_lm_forward(state, r->kernels, r->pool, feed, 1, NULL, 0, out, NULL);
+        memcpy(all + (size_t)s * 2 * row, out, 2 * row * sizeof *out);
+        sm_guide(out, out + row, 3.0f, (int)row);
+        for (int k = 0; k < K; k++)
+            next[k] = sm_sample(out + k * V, V, &greedy, 0.0, scratch, order);
+        sm_delay_write(&grid, s + 1, next);
+    }
+    const double seconds = now() - started;
+    sm_delay_revert(&grid, T, made, T);
+    report(r, "logits, every step, both rows", all, logits->data, logits->count, 1e-3);
+    report_codes(r, "greedy codes, guidance 3", made, codes->data, codes->count);
+    printf("%-28s %.1f steps/s (2 rows)\n", "decoder speed", (S - 1) / seconds);
+    sm_lm_state_free(state);
+    free(cells), free(made), free(order), free(out), free(all), free(scratch);
+}
+
+static smitin_status open_all(run *r, const char *folder, int threads, smitin_error *error)
+{
+    char path[1024];
+    sm_binder binder;
+    SM_TRY(sm_config_read(&r->config, folder, error));
+    snprintf(path, sizeof path, "%s/model.safetensors", folder);
+    SM_TRY(sm_safetensors_open(&r->file, path, error));
+    snprintf(path, sizeof path, "%s/reference.safetensors", folder);
+    SM_TRY(sm_safetensors_open(&r->reference, path, error));
+    r->arena = sm_arena_new();
+    if (r->arena == NULL) return sm_fail_memory(error, "the model", 0);
+    sm_binder_init(&binder, r->file, r->arena);
+    SM_TRY(sm_t5_new(&r->t5, &r->config.text, &binder, error));
+    SM_TRY(sm_codec_new(&r->codec, &r->config.codec, &binder, error));
+    SM_TRY(sm_lm_new(&r->lm, &r->config.lm, r->config.text.hidden, &binder, error));
+    SM_TRY(sm_binder_finish(&binder, folder, error));
+    r->kernels = sm_kernels_get(sm_cpu_detect());
+    return sm_pool_new(&r->pool, threads, error);
+}
+
+int main(int argc, char **argv)
+{
+    smitin_error error;
+    run r = {.failures = 0};
+    if (argc < 2) {
+        fprintf(stderr, "usage: compare FOLDER [THREADS]\n");
+        return 2;
+    }
+    if (open_all(&r, argv[1], argc > 2 ? atoi(argv[2]) : 0, &error) != SMITIN_OK) {
+        fprintf(stderr, "%s\n", error.message);
+        return 1;
+    }
+    printf("%-28s %s, %d threads\n", "kernels", r.kernels->name, sm_pool_threads(r.pool));
+    int tokens = 0;
+    float *text = compare_text(&r, &tokens);
+    compare_codec(&r);
+    compare_decoder(&r, text, tokens);
+    free(text);
+    sm_pool_free(r.pool);
+    sm_arena_free(r.arena);
+    sm_safetensors_close(r.reference);
+    sm_safetensors_close(r.file);
+    return r.failures > 0;
+}
