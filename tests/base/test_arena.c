@@ -29,6 +29,23 @@ static void takes_are_aligned_zeroed_and_apart(void **state)
     sm_arena_free(arena);
 }
 
+/* Shared blocks grow beyond the size of a large page; zeroes and alignment hold there too. */
+static void large_blocks_are_alike(void **state)
+{
+    (void)state;
+    sm_arena *arena = sm_arena_new();
+    enum { TAKES = 3000, SIZE = 4000 };
+    for (int i = 0; i < TAKES; i++) {
+        unsigned char *taken = sm_arena_take(arena, SIZE, 1);
+        assert_non_null(taken);
+        assert_int_equal((uintptr_t)taken % 64, 0);
+        for (int b = 0; b < SIZE; b++) assert_int_equal(taken[b], 0);
+        memset(taken, 0xFF, SIZE);
+    }
+    assert_int_equal(sm_arena_bytes(arena), TAKES * SIZE);
+    sm_arena_free(arena);
+}
+
 static void nothing_is_a_valid_request(void **state)
 {
     (void)state;
@@ -58,6 +75,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_are_aligned_zeroed_and_apart),
+        cmocka_unit_test(large_blocks_are_alike),
         cmocka_unit_test(nothing_is_a_valid_request),
         cmocka_unit_test(impossible_sizes_are_refused),
     };

@@ -64,7 +64,7 @@ static inline __attribute__((always_inline)) void tile(const product *p, size_t 
             const float *at = w + (size_t)j * p->ldw + done;
             if (prefetch) /* as an integer: past the last tile there is no such element, and nothing
                              is read */
-                _mm_prefetch((const char *)((uintptr_t)at + ahead), _MM_HINT_T0);
+                _mm_prefetch((const char *)((uintptr_t)at + ahead), _MM_HINT_T1);
             const vec right = v_held(v_load(at));
 #pragma GCC unroll 8
             for (int i = 0; i < rows; i++) sum[i][j] = v_fma(left[i], right, sum[i][j]);
@@ -110,6 +110,11 @@ static void tile_3x8(const product *p, size_t r, size_t n, size_t m, int count)
 {
     tile(p, r, n, m, count, 3, 8, false);
 }
+/* The first rows of a column: while they wait for their weights, they send for the next ones. */
+static void tile_3x8_ahead(const product *p, size_t r, size_t n, size_t m, int count)
+{
+    tile(p, r, n, m, count, 3, 8, true);
+}
 static void tile_2x8(const product *p, size_t r, size_t n, size_t m, int count)
 {
     tile(p, r, n, m, count, 2, 8, true);
@@ -146,6 +151,10 @@ static void column(const product *p, size_t R, size_t n, int outputs, int M)
         const int count = M - m < CHUNK ? M - m : CHUNK;
         size_t r = 0;
         if (outputs == 8) {
+            if (R >= 3) {
+                tile_3x8_ahead(p, 0, n, (size_t)m, count);
+                r = 3;
+            }
             for (; r + 3 <= R; r += 3) tile_3x8(p, r, n, (size_t)m, count);
             if (r + 2 == R) tile_2x8(p, r, n, (size_t)m, count);
             if (r + 1 == R) tile_1x8(p, r, n, (size_t)m, count);

@@ -214,32 +214,38 @@ static inline __m128 scores4(const float *q, const float *k, size_t stride, int 
     return v_fold4(s[0], s[1], s[2], s[3]);
 }
 
-/* z[0..width-1] = scale * sum_t p[t] v[t], even and odd t apart; width <= 4 LANES. */
-static inline void mix(float *z, const float *p, const float *v, size_t stride, int T, int width,
-                       float scale)
+/* sums[j] += p v[j] over a row of `width` <= 4 LANES values. */
+static inline void mix_row(vec sums[4], float p, const float *v, int width)
+{
+    for (int j = 0; j * LANES < width; j++) {
+        const int used = width - j * LANES < LANES ? width - j * LANES : LANES;
+        sums[j] = v_fma(v_set(p), v_load_n(v + j * LANES, used), sums[j]);
+    }
+}
+
+/* z[0..width-1] = scale * sum_t p[t] v[t], even and odd t apart. `vecs` > 0 is a constant and says
+ * that width is vecs * LANES: no masks, and the sums stay in registers. */
+static inline __attribute__((always_inline)) void mix(float *z, const float *p, const float *v,
+                                                      size_t stride, int T, int width, float scale,
+                                                      const int vecs)
 {
     vec even[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
     vec odd[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
-    int t = 0;
-    if (width == 4 * LANES) { /* the usual case, without masks */
-        for (; t + 2 <= T; t += 2) {
-            const vec a = v_set(p[t]), b = v_set(p[t + 1]);
-            const float *at = v + (size_t)t * stride;
+    const int pairs = T / 2;
+    for (int i = 0; i < pairs; i++, v += 2 * stride) {
+        const float a = p[2 * i], b = p[2 * i + 1];
+        if (vecs == 0) {
+            mix_row(even, a, v, width);
+            mix_row(odd, b, v + stride, width);
+        } else {
 #pragma GCC unroll 4
-            for (int j = 0; j < 4; j++) {
-                even[j] = v_fma(a, v_load(at + j * LANES), even[j]);
-                odd[j] = v_fma(b, v_load(at + stride + j * LANES), odd[j]);
+            for (int j = 0; j < vecs; j++) {
+                even[j] = v_fma(v_set(a), v_load(v + j * LANES), even[j]);
+                odd[j] = v_fma(v_set(b), v_load(v + stride + j * LANES), odd[j]);
             }
         }
     }
-    for (; t < T; t++) {
-        const vec a = v_set(p[t]);
-        vec *sum = t % 2 == 0 ? even : odd;
-        for (int j = 0; j * LANES < width; j++) {
-            const int used = width - j * LANES < LANES ? width - j * LANES : LANES;
-            sum[j] = v_fma(a, v_load_n(v + (size_t)t * stride + j * LANES, used), sum[j]);
-        }
-    }
+    if (T % 2 != 0) mix_row(even, p[T - 1], v, width);
     for (int j = 0; j * LANES < width; j++) {
         const int used = width - j * LANES < LANES ? width - j * LANES : LANES;
         v_store_n(z + j * LANES, v_mul(v_set(scale), v_add(even[j], odd[j])), used);
@@ -260,8 +266,15 @@ static void attend(float *z, const float *q, const float *k, const float *v, siz
         scratch[t] = bias != NULL ? s + bias[t] : s;
     }
     const float share = T > 0 ? soften(scratch, T) : 0.0f;
-    for (int d = 0; d < D; d += 4 * LANES)
-        mix(z + d, scratch, v + d, stride, T, D - d < 4 * LANES ? D - d : 4 * LANES, share);
+    for (int d = 0; d < D; d += 4 * LANES) {
+        const int width = D - d < 4 * LANES ? D - d : 4 * LANES;
+        if (width == 4 * LANES)
+            mix(z + d, scratch, v + d, stride, T, 4 * LANES, share, 4);
+        else if (width == 2 * LANES)
+            mix(z + d, scratch, v + d, stride, T, 2 * LANES, share, 2);
+        else
+            mix(z + d, scratch, v + d, stride, T, width, share, 0);
+    }
 }
 
 static void lstm_cell(float *h, float *c, const float *gates, int n)
