@@ -312,7 +312,7 @@ SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_audio(smitin_session *s
 
 /* One line of a knob's monitor trace: a generated column of one piece. */
 typedef struct smitin_trace {
-    int column;     /* of the delay grid; time = (column - 1) / frame_rate */
+    int column;     /* of the delay grid: the pass has heard column / frame_rate seconds */
     bool scheduled; /* a push was due at this column */
     float presence; /* C(t): the monitor's probability that the trait is there, read before any push
                      */
