@@ -111,6 +111,21 @@ static smitin_status write_file(const char *path, const char *text, const sm_ten
     return status;
 }
 
+/* The header's text; NULL when memory is short. Into a buffer of known size: the variant that grows
+ * its own loses a key when an allocation fails, and says nothing. */
+static char *dump_header(const json_t *header)
+{
+    size_t size = json_dumpb(header, NULL, 0, JSON_COMPACT);
+    char *text = size > 0 ? malloc(size + 1) : NULL;
+    if (text == NULL) return NULL;
+    if (json_dumpb(header, text, size, JSON_COMPACT) != size) {
+        free(text);
+        return NULL;
+    }
+    text[size] = '\0';
+    return text;
+}
+
 smitin_status sm_safetensors_write(const char *path, const sm_tensor_out *tensors,
                                    size_t tensors_count, const sm_meta_out *meta, size_t meta_count,
                                    smitin_error *error)
@@ -122,7 +137,7 @@ smitin_status sm_safetensors_write(const char *path, const sm_tensor_out *tensor
     smitin_status status = add_meta(header, meta, meta_count, error);
     if (status == SMITIN_OK) status = add_tensors(header, tensors, tensors_count, &total, error);
     if (status != SMITIN_OK) goto done;
-    text = json_dumps(header, JSON_COMPACT);
+    text = dump_header(header);
     if (text == NULL) {
         status = sm_fail_memory(error, "a header", 0);
         goto done;

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* Every constructor of the room with every one of its allocations failing. */
+#include "failing.h"
+
+#include "../../src/format/config.h"
+#include "../../src/format/knob_file.h"
+#include "../../src/format/npy.h"
+#include "../../src/format/weights.h"
+
+typedef struct work {
+    char path[256];
+    sm_safetensors *file;
+    sm_knob_data *knob, *sample;
+    sm_npy array;
+    sm_arena *arena;
+} work;
+
+static const float values[4] = {1, 2, 3, 4};
+
+static smitin_status write_tensors(void *context, smitin_error *error)
+{
+    work *w = context;
+    const sm_tensor_out tensors[] = {{"a", SM_F32, 2, {2, 2}, values},
+                                     {"b", SM_F32, 1, {3}, values}};
+    const sm_meta_out meta[] = {{"key", "value"}};
+    return sm_safetensors_write(w->path, tensors, 2, meta, 1, error);
+}
+
+static smitin_status open_tensors(void *context, smitin_error *error)
+{
+    work *w = context;
+    smitin_status status = sm_safetensors_open(&w->file, w->path, error);
+    if (status != SMITIN_OK) assert_null(w->file);
+    return status;
+}
+
+static void close_tensors(void *context)
+{
+    sm_safetensors_close(((work *)context)->file);
+}
+
+static smitin_status bind_tensors(void *context, smitin_error *error)
+{
+    work *w = context;
+    const int64_t shape[] = {2, 2};
+    sm_arena *arena = sm_arena_new();
+    if (arena == NULL) return sm_fail_memory(error, "an arena", 1);
+    sm_binder binder;
+    sm_binder_init(&binder, w->file, arena);
+    sm_bind(&binder, 2, shape, "a");
+    smitin_status status = sm_binder_finish(&binder, "the part", error);
+    sm_arena_free(arena);
+    return status;
+}
+
+static smitin_status write_knob(void *context, smitin_error *error)
+{
+    work *w = context;
+    return sm_knob_data_write(w->sample, w->path, error);
+}
+
+static smitin_status read_knob(void *context, smitin_error *error)
+{
+    work *w = context;
+    smitin_status status = sm_knob_data_read(&w->knob, w->path, error);
+    if (status != SMITIN_OK) assert_null(w->knob);
+    return status;
+}
+
+static void free_knob(void *context)
+{
+    sm_knob_data_free(((work *)context)->knob);
+}
+
+static smitin_status write_array(void *context, smitin_error *error)
+{
+    const int64_t shape[] = {4};
+    return sm_npy_write(((work *)context)->path, SM_F32, 1, shape, values, error);
+}
+
+static smitin_status read_array(void *context, smitin_error *error)
+{
+    work *w = context;
+    smitin_status status = sm_npy_read(&w->array, w->path, error);
+    if (status != SMITIN_OK) assert_null(w->array.data);
+    return status;
+}
+
+static void free_array(void *context)
+{
+    sm_npy_free(&((work *)context)->array);
+}
+
+static void nothing(void *context)
+{
+    (void)context;
+}
+
+static void tensors(void **state)
+{
+    (void)state;
+    work w = {0};
+    int before = scratch_count();
+    scratch_path(w.path, "a.st");
+    fail_each(write_tensors, nothing, &w, 10);
+    assert_int_equal(scratch_count(), before + 1); /* the last, successful one */
+    fail_each(open_tensors, close_tensors, &w, 10);
+    smitin_error error;
+    ASSERT_OK(sm_safetensors_open(&w.file, w.path, &error));
+    fail_each(bind_tensors, nothing, &w, 1);
+    sm_safetensors_close(w.file);
+}
+
+static void knobs(void **state)
+{
+    (void)state;
+    work w = {0};
+    smitin_error error;
+    scratch_path(w.path, "k.st");
+    ASSERT_OK(sm_knob_data_new(&w.sample, 1, 1, 1, &error));
+    w.sample->direction[0] = w.sample->mean_shift[0] = 1;
+    sm_knob_meta *meta = &w.sample->meta;
+    snprintf(meta->trait, sizeof(meta->trait), "drums");
+    snprintf(meta->site, sizeof(meta->site), "self_attn.z");
+    memset(meta->fingerprint, '0', 64);
+    fail_each(write_knob, nothing, &w, 20);
+    fail_each(read_knob, free_knob, &w, 20);
+    sm_knob_data_free(w.sample);
+}
+
+static void arrays(void **state)
+{
+    (void)state;
+    work w = {0};
+    scratch_path(w.path, "a.npy");
+    fail_each(write_array, nothing, &w, 1);
+    fail_each(read_array, free_array, &w, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tensors),
+        cmocka_unit_test(knobs),
+        cmocka_unit_test(arrays),
+    };
+    return cmocka_run_group_tests(tests, NULL, scratch_remove);
+}
