@@ -39,15 +39,17 @@ static inline void put1(float *y, const float *bias, float sum, bool first)
     *y = (!first ? *y : bias != NULL ? *bias : 0.0f) + sum;
 }
 
-/* Rows r.. x outputs n.. over inputs m..m+count-1. `rows` and `outputs` are constants at every
- * call. */
+/* Rows r.. x outputs n.. over inputs m..m+count-1. `rows`, `outputs` and `sent` are constants at
+ * every call: on the way, `sent` weight rows are sent for, from row `next` of the tile after this
+ * one. */
 static inline __attribute__((always_inline)) void tile(const product *p, size_t r, size_t n,
-                                                       size_t m, int count, const int rows,
-                                                       const int outputs, const bool prefetch)
+                                                       size_t m, int count, size_t next,
+                                                       const int rows, const int outputs,
+                                                       const int sent)
 {
     const float *x = p->x + r * p->ldx + m, *w = p->w + n * p->ldw + m;
-    const uintptr_t ahead =
-        (uintptr_t)outputs * p->ldw * sizeof(float); /* the same place in the next tile */
+    /* As an integer: after the last tile there is no such row, and nothing is read. */
+    const uintptr_t ahead = (uintptr_t)w + ((size_t)outputs + next) * p->ldw * sizeof(float);
     vec sum[8][8];
 #pragma GCC unroll 8
     for (int i = 0; i < rows; i++) {
@@ -61,11 +63,11 @@ static inline __attribute__((always_inline)) void tile(const product *p, size_t 
         for (int i = 0; i < rows; i++) left[i] = v_held(v_load(x + (size_t)i * p->ldx + done));
 #pragma GCC unroll 8
         for (int j = 0; j < outputs; j++) {
-            const float *at = w + (size_t)j * p->ldw + done;
-            if (prefetch) /* as an integer: past the last tile there is no such element, and nothing
-                             is read */
-                _mm_prefetch((const char *)((uintptr_t)at + ahead), _MM_HINT_T1);
-            const vec right = v_held(v_load(at));
+            if (j < sent)
+                _mm_prefetch(
+                    (const char *)(ahead + ((size_t)j * p->ldw + (size_t)done) * sizeof(float)),
+                    _MM_HINT_T1);
+            const vec right = v_held(v_load(w + (size_t)j * p->ldw + done));
 #pragma GCC unroll 8
             for (int i = 0; i < rows; i++) sum[i][j] = v_fma(left[i], right, sum[i][j]);
         }
@@ -106,66 +108,82 @@ static inline __attribute__((always_inline)) void tile(const product *p, size_t 
     }
 }
 
-static void tile_3x8(const product *p, size_t r, size_t n, size_t m, int count)
+/* The tiles that are compiled: rows, outputs, weight rows sent for. */
+#define TILE(name, rows, outputs, sent)                                                            \
+    static void name(const product *p, size_t r, size_t n, size_t m, int count, size_t next)       \
+    {                                                                                              \
+        tile(p, r, n, m, count, next, rows, outputs, sent);                                        \
+    }
+TILE(tile_3x8, 3, 8, 0)
+TILE(tile_3x8_send2, 3, 8, 2)
+TILE(tile_3x8_send4, 3, 8, 4)
+TILE(tile_3x8_send8, 3, 8, 8)
+TILE(tile_2x8, 2, 8, 0)
+TILE(tile_2x8_send8, 2, 8, 8)
+TILE(tile_1x8, 1, 8, 0)
+TILE(tile_1x8_send8, 1, 8, 8)
+TILE(tile_3x4, 3, 4, 0)
+TILE(tile_2x4, 2, 4, 0)
+TILE(tile_2x4_send4, 2, 4, 4)
+TILE(tile_1x4, 1, 4, 0)
+TILE(tile_8x1, 8, 1, 0)
+TILE(tile_1x1, 1, 1, 0)
+
+/* All R rows for eight outputs from n. Few rows wait for memory, so the weights of the next eight
+ * outputs are sent for while these are worked on: spread over the tiles, because only so many
+ * requests may be under way. */
+static void column8(const product *p, size_t R, size_t n, size_t m, int count)
 {
-    tile(p, r, n, m, count, 3, 8, false);
-}
-/* The first rows of a column: while they wait for their weights, they send for the next ones. */
-static void tile_3x8_ahead(const product *p, size_t r, size_t n, size_t m, int count)
-{
-    tile(p, r, n, m, count, 3, 8, true);
-}
-static void tile_2x8(const product *p, size_t r, size_t n, size_t m, int count)
-{
-    tile(p, r, n, m, count, 2, 8, true);
-}
-static void tile_1x8(const product *p, size_t r, size_t n, size_t m, int count)
-{
-    tile(p, r, n, m, count, 1, 8, true);
-}
-static void tile_3x4(const product *p, size_t r, size_t n, size_t m, int count)
-{
-    tile(p, r, n, m, count, 3, 4, false);
-}
-static void tile_2x4(const product *p, size_t r, size_t n, size_t m, int count)
-{
-    tile(p, r, n, m, count, 2, 4, true);
-}
-static void tile_1x4(const product *p, size_t r, size_t n, size_t m, int count)
-{
-    tile(p, r, n, m, count, 1, 4, true);
-}
-static void tile_8x1(const product *p, size_t r, size_t n, size_t m, int count)
-{
-    tile(p, r, n, m, count, 8, 1, false);
-}
-static void tile_1x1(const product *p, size_t r, size_t n, size_t m, int count)
-{
-    tile(p, r, n, m, count, 1, 1, false);
+    size_t r = 0, next = 0;
+    if (R >= 12) {
+        for (; next < 8; r += 3, next += 2) tile_3x8_send2(p, r, n, m, count, next);
+    } else if (R >= 6) {
+        for (; next < 8; r += 3, next += 4) tile_3x8_send4(p, r, n, m, count, next);
+    } else if (R >= 3) {
+        tile_3x8_send8(p, 0, n, m, count, 0);
+        r = 3;
+    } else if (R == 2) {
+        tile_2x8_send8(p, 0, n, m, count, 0);
+        return;
+    } else {
+        tile_1x8_send8(p, 0, n, m, count, 0);
+        return;
+    }
+    for (; r + 3 <= R; r += 3) tile_3x8(p, r, n, m, count, 0);
+    if (r + 2 == R) tile_2x8(p, r, n, m, count, 0);
+    if (r + 1 == R) tile_1x8(p, r, n, m, count, 0);
 }
 
-/* All R rows for `outputs` (8, 4 or 1) outputs from n. */
+static void column4(const product *p, size_t R, size_t n, size_t m, int count)
+{
+    size_t r = 0;
+    if (R == 2) {
+        tile_2x4_send4(p, 0, n, m, count, 0);
+        return;
+    }
+    for (; r + 3 <= R; r += 3) tile_3x4(p, r, n, m, count, 0);
+    if (r + 2 == R) tile_2x4(p, r, n, m, count, 0);
+    if (r + 1 == R) tile_1x4(p, r, n, m, count, 0);
+}
+
+static void column1(const product *p, size_t R, size_t n, size_t m, int count)
+{
+    size_t r = 0;
+    for (; r + 8 <= R; r += 8) tile_8x1(p, r, n, m, count, 0);
+    for (; r < R; r++) tile_1x1(p, r, n, m, count, 0);
+}
+
+/* All R rows for `outputs` (8, 4 or 1) outputs from n, chunk by chunk. */
 static void column(const product *p, size_t R, size_t n, int outputs, int M)
 {
     for (int m = 0; m < M; m += CHUNK) {
         const int count = M - m < CHUNK ? M - m : CHUNK;
-        size_t r = 0;
-        if (outputs == 8) {
-            if (R >= 3) {
-                tile_3x8_ahead(p, 0, n, (size_t)m, count);
-                r = 3;
-            }
-            for (; r + 3 <= R; r += 3) tile_3x8(p, r, n, (size_t)m, count);
-            if (r + 2 == R) tile_2x8(p, r, n, (size_t)m, count);
-            if (r + 1 == R) tile_1x8(p, r, n, (size_t)m, count);
-        } else if (outputs == 4) {
-            for (; r + 3 <= R; r += 3) tile_3x4(p, r, n, (size_t)m, count);
-            if (r + 2 == R) tile_2x4(p, r, n, (size_t)m, count);
-            if (r + 1 == R) tile_1x4(p, r, n, (size_t)m, count);
-        } else {
-            for (; r + 8 <= R; r += 8) tile_8x1(p, r, n, (size_t)m, count);
-            for (; r < R; r++) tile_1x1(p, r, n, (size_t)m, count);
-        }
+        if (outputs == 8)
+            column8(p, R, n, (size_t)m, count);
+        else if (outputs == 4)
+            column4(p, R, n, (size_t)m, count);
+        else
+            column1(p, R, n, (size_t)m, count);
     }
 }
 
