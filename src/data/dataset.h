@@ -18,16 +18,25 @@ typedef struct sm_dataset_options {
     sm_recipe recipe;
     double seconds;     /* of a clip, 3 */
     int sample_rate;    /* Hz */
-    int pairs;          /* positives = negatives = pairs over both splits, 500 */
+    int pairs;          /* positives = negatives = pairs over both splits, 500; fewer where the audio holds fewer
+                         * different ones, which a note says */
     double test_share;  /* share of tracks held out, 0.2 */
     uint64_t seed;
 } sm_dataset_options;
 
 typedef struct sm_dataset sm_dataset;
 
-/* A folder of tracks, each a folder of stems (drums.wav, bass.wav, ...; any format the audio room reads). The target
- * is the stem's file name without suffix, compared without case. "mixture" and "mix" files are not stems. Broken
- * files are skipped and reported through the notes below. */
+/* What counts as sound: 100-ms blocks above -60 dBFS; silences of up to 0.4 s between two of them are part of the music.
+ * A clip's trait fills at least 90 % of its blocks, over the whole clip and over its last second (where probes read),
+ * and so does what else sounds in it. Levels are left as they are; sums may exceed 1.
+ *
+ * With five or more tracks of a kind whole tracks are held out. With fewer, each is split in time, the end held out
+ * behind a gap of one clip; a note says so. */
+
+/* A folder of tracks, each a folder of stems (drums.wav, bass.wav, ...; any format the audio room reads), at any depth.
+ * The target is the stem's file name without suffix, compared without case. "mixture" and "mix" files are not stems.
+ * Rates, channels and lengths may differ. Broken files are skipped and reported through the notes below.
+ * SMITIN_ERROR_ARGUMENT, saying what is missing, when no usable clips are left in either split. */
 smitin_status sm_dataset_open_stems(sm_dataset **dataset, const char *root, const char *target,
                                     const sm_dataset_options *options, smitin_error *error);
 /* Two folders of audio files, with and without the trait; searched recursively; each file is a track. */

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns finding audio files in the user's folders, in an order that is the same everywhere. */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include "library.h"
+
+#define DEPTH_MAX 32 /* below the root; stops links that lead in circles */
+
+/* Folders still to be looked into. */
+typedef struct queue {
+    struct folder {
+        char *path;
+        int depth;
+    } * items;
+    size_t count, capacity;
+} queue;
+
+/* What is done with the audio files of one folder: names [count], sorted. */
+typedef smitin_status (*folder_found)(void *user, const char *path, struct dirent **names,
+                                      int count, smitin_error *error);
+
+smitin_status sm_library_init(sm_library *library, smitin_error *error)
+{
+    memset(library, 0, sizeof *library);
+    library->arena = sm_arena_new();
+    return library->arena != NULL ? SMITIN_OK : sm_fail_memory(error, "a list of tracks", 0);
+}
+
+void sm_library_free(sm_library *library)
+{
+    sm_arena_free(library->arena);
+    free(library->tracks);
+    free(library->notes);
+    memset(library, 0, sizeof *library);
+}
+
+/* A copy in the arena. */
+static char *keep(sm_arena *arena, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = SM_TAKE(arena, size, char);
+    if (copy != NULL) memcpy(copy, text, size);
+    return copy;
+}
+
+void sm_library_note(sm_library *library, const char *format, ...)
+{
+    char line[2048];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (library->notes_count == library->notes_capacity) {
+        size_t wanted = library->notes_capacity == 0 ? 16 : 2 * library->notes_capacity;
+        char **larger = realloc(library->notes, wanted * sizeof *larger);
+        if (larger == NULL) return;
+        library->notes = larger;
+        library->notes_capacity = wanted;
+    }
+    char *copy = keep(library->arena, line);
+    if (copy != NULL) library->notes[library->notes_count++] = copy;
+}
+
+static smitin_status add_track(sm_library *library, const char *name, const char *key, int stems,
+                               sm_track **out, smitin_error *error)
+{
+    if (library->count == library->capacity) {
+        size_t wanted = library->capacity == 0 ? 64 : 2 * library->capacity;
+        sm_track *larger = realloc(library->tracks, wanted * sizeof *larger);
+        if (larger == NULL)
+            return sm_fail_memory(error, "a list of tracks", wanted * sizeof *larger);
+        library->tracks = larger;
+        library->capacity = wanted;
+    }
+    sm_track track = {.name = keep(library->arena, name),
+                      .key = keep(library->arena, key),
+                      .stems = SM_TAKE(library->arena, stems, sm_stem)};
+    if (track.name == NULL || track.key == NULL || track.stems == NULL)
+        return sm_fail_memory(error, name, (size_t)stems);
+    *out = &library->tracks[library->count++];
+    **out = track;
+    return SMITIN_OK;
+}
+
+static char *join(const char *folder, const char *name)
+{
+    size_t size = strlen(folder) + strlen(name) + 2;
+    char *path = malloc(size);
+    if (path != NULL) snprintf(path, size, "%s/%s", folder, name);
+    return path;
+}
+
+static smitin_status add_stem(sm_library *library, sm_track *track, const char *folder,
+                              const char *name, bool target, smitin_error *error)
+{
+    char *path = join(folder, name);
+    sm_stem stem = {.path = path == NULL ? NULL : keep(library->arena, path), .target = target};
+    free(path);
+    if (stem.path == NULL) return sm_fail_memory(error, name, 0);
+    track->stems[track->count++] = stem;
+    return SMITIN_OK;
+}
+
+static bool is_audio(const char *name)
+{
+    static const char *const suffixes[] = {".wav", ".flac", ".ogg",  ".oga",  ".opus",
+                                           ".mp3", ".aif",  ".aiff", ".aifc", ".au",
+                                           ".snd", ".caf",  ".w64",  ".rf64"};
+    const char *suffix = strrchr(name, '.');
+    for (size_t i = 0; suffix != NULL && i < sizeof suffixes / sizeof *suffixes; i++)
+        if (strcasecmp(suffix, suffixes[i]) == 0) return true;
+    return false;
+}
+
+/* Hidden files and what other systems leave in archives. */
+static int is_visible(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.' && strcmp(entry->d_name, "__MACOSX") != 0;
+}
+
+static int by_bytes(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* Takes `path`. */
+static smitin_status push(queue *folders, char *path, int depth, smitin_error *error)
+{
+    if (path != NULL && folders->count == folders->capacity) {
+        size_t wanted = folders->capacity == 0 ? 64 : 2 * folders->capacity;
+        struct folder *larger = realloc(folders->items, wanted * sizeof *larger);
+        if (larger == NULL) {
+            free(path);
+            path = NULL;
+        } else {
+            folders->items = larger;
+            folders->capacity = wanted;
+        }
+    }
+    if (path == NULL) return sm_fail_memory(error, "a list of folders", folders->capacity);
+    folders->items[folders->count++] = (struct folder){path, depth};
+    return SMITIN_OK;
+}
+
+/* Queue the folders among `names` and move the audio files to the front, in order; their number
+ * goes to *audio. */
+static smitin_status sort_entries(queue *folders, const char *path, int depth,
+                                  struct dirent **names, int count, int *audio, smitin_error *error)
+{
+    *audio = 0;
+    smitin_status status = SMITIN_OK;
+    for (int i = 0; i < count && status == SMITIN_OK; i++) {
+        char *full = join(path, names[i]->d_name);
+        struct stat info;
+        if (full == NULL) return sm_fail_memory(error, names[i]->d_name, 0);
+        bool found = stat(full, &info) == 0;
+        if (found && S_ISDIR(info.st_mode) && depth < DEPTH_MAX) {
+            status = push(folders, full, depth + 1, error);
+            continue;
+        }
+        /* What cannot be looked at is handed on, so that its reader can say why. */
+        if (is_audio(names[i]->d_name) && (!found || S_ISREG(info.st_mode))) {
+            struct dirent *entry = names[i];
+            memmove(names + *audio + 1, names + *audio, (size_t)(i - *audio) * sizeof *names);
+            names[(*audio)++] = entry;
+        }
+        free(full);
+    }
+    return status;
+}
+
+static smitin_status look_into(queue *folders, size_t index, folder_found found, void *user,
+                               smitin_error *error)
+{
+    struct folder folder = folders->items[index];
+    struct dirent **names = NULL;
+    int audio = 0, count = scandir(folder.path, &names, is_visible, by_bytes);
+    if (count < 0)
+        return sm_fail(error, SMITIN_ERROR_IO,
+                       "cannot look into the folder '%s': %s; check the path", folder.path,
+                       strerror(errno));
+    smitin_status status =
+        sort_entries(folders, folder.path, folder.depth, names, count, &audio, error);
+    if (status == SMITIN_OK && audio > 0) status = found(user, folder.path, names, audio, error);
+    for (int i = 0; i < count; i++) free(names[i]);
+    free(names);
+    return status;
+}
+
+/* Call `found` for every folder with audio files, the root included. */
+static smitin_status walk(const char *root, folder_found found, void *user, smitin_error *error)
+{
+    queue folders = {0};
+    smitin_status status = push(&folders, strdup(root), 0, error);
+    for (size_t i = 0; i < folders.count && status == SMITIN_OK; i++)
+        status = look_into(&folders, i, found, user, error);
+    for (size_t i = 0; i < folders.count; i++) free(folders.items[i].path);
+    free(folders.items);
+    return status;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const sm_track *)a)->name, ((const sm_track *)b)->name);
+}
+
+typedef struct search {
+    sm_library *library;
+    const char *root, *target;
+    bool is_target; /* of whole files */
+} search;
+
+/* The part of `path` below the root; the last component of the root for the root itself. */
+static const char *below(const char *root, const char *path)
+{
+    size_t n = strlen(root);
+    const char *rest = path + n;
+    while (*rest == '/') rest++;
+    if (*rest != '\0') return rest;
+    const char *slash = strrchr(path, '/');
+    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
+/* Whether `name` without its suffix is `stem`, without regard to case. */
+static bool is_stem(const char *name, const char *stem)
+{
+    size_t n = strlen(stem);
+    return strncasecmp(name, stem, n) == 0 && name[n] == '.' && strchr(name + n + 1, '.') == NULL;
+}
+
+static smitin_status found_stems(void *user, const char *path, struct dirent **names, int count,
+                                 smitin_error *error)
+{
+    const search *s = user;
+    sm_track *track = NULL;
+    SM_TRY(add_track(s->library, below(s->root, path), below(s->root, path), count, &track, error));
+    for (int i = 0; i < count; i++) {
+        const char *name = names[i]->d_name;
+        if (is_stem(name, "mixture") || is_stem(name, "mix")) continue;
+        SM_TRY(add_stem(s->library, track, path, name, is_stem(name, s->target), error));
+    }
+    if (track->count == 0) s->library->count--; /* mixtures only */
+    return SMITIN_OK;
+}
+
+static smitin_status found_files(void *user, const char *path, struct dirent **names, int count,
+                                 smitin_error *error)
+{
+    const search *s = user;
+    for (int i = 0; i < count; i++) {
+        char *full = join(path, names[i]->d_name);
+        if (full == NULL) return sm_fail_memory(error, names[i]->d_name, 0);
+        sm_track *track = NULL;
+        smitin_status status = add_track(s->library, full, below(s->root, full), 1, &track, error);
+        free(full);
+        SM_TRY(status);
+        SM_TRY(add_stem(s->library, track, path, names[i]->d_name, s->is_target, error));
+    }
+    return SMITIN_OK;
+}
+
+smitin_status sm_library_add_stems(sm_library *library, const char *root, const char *target,
+                                   smitin_error *error)
+{
+    search s = {library, root, target, false};
+    SM_TRY(walk(root, found_stems, &s, error));
+    if (library->count > 0)
+        qsort(library->tracks, library->count, sizeof *library->tracks, by_name);
+    if (library->count == 0)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "there are no stems below '%s'; it should hold one folder per track with "
+                       "files such as drums.wav "
+                       "and bass.wav",
+                       root);
+    return SMITIN_OK;
+}
+
+smitin_status sm_library_add_files(sm_library *library, const char *root, bool target,
+                                   smitin_error *error)
+{
+    size_t before = library->count;
+    search s = {library, root, NULL, target};
+    SM_TRY(walk(root, found_files, &s, error));
+    if (library->count > 0)
+        qsort(library->tracks, library->count, sizeof *library->tracks, by_name);
+    if (library->count == before)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "there are no audio files below '%s'; put some WAV or FLAC files there",
+                       root);
+    return SMITIN_OK;
+}
