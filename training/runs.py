@@ -2,13 +2,19 @@
 """What every training run shares: work folder, logs, atomic checkpoints, averages of weights."""
 
 import argparse
+import ctypes
 import json
 import math
 import os
 import pathlib
+import signal
+import socket
+import sys
 import time
 
 import torch
+import torch.distributed as dist
+import torch.multiprocessing
 
 
 def work_folder():
@@ -25,21 +31,70 @@ def parser(doc):
     return top
 
 
+def add_processes(top):
+    top.add_argument("--processes", type=int, default=1, metavar="N",
+                     help="processes that share each batch, each with its part of the threads")
+    return top
+
+
 def setup(args):
     """Threads and device of a run."""
     torch.set_num_threads(args.threads)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def launch(work, args):
+    """Runs work(rank, args) in `args.processes` processes that share each step's batch.
+
+    Two processes of one thread train faster on two cores than one process of two: they meet once
+    per step and not once per operation, which matters most when other programs want the cores too.
+    """
+    if args.processes == 1:
+        work(0, args)
+        return
+    args.threads = max(1, args.threads // args.processes)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    torch.multiprocessing.spawn(_join, (work, args, port), args.processes)
+
+
+def _join(rank, work, args, port):
+    if sys.platform == "linux":     # go when the parent goes, however it ends
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    dist.init_process_group("gloo", init_method="tcp://127.0.0.1:%d" % port, rank=rank,
+                            world_size=args.processes)
+    work(rank, args)
+
+
+def mean(tensors):
+    """Replaces each tensor by its mean over the processes."""
+    if not dist.is_initialized():
+        return
+    flat = torch.cat([t.flatten() for t in tensors])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    for t, part in zip(tensors, flat.split([t.numel() for t in tensors])):
+        t.copy_(part.view_as(t))
+
+
+def share(tensor):
+    """The first process's values for all."""
+    if dist.is_initialized():
+        dist.broadcast(tensor, 0)
+    return tensor
+
+
 class Log:
     """Appends one JSON object per line and echoes it."""
 
-    def __init__(self, path):
+    def __init__(self, path, rank=0):
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.file = open(path, "a", buffering=1)
-        self.start = time.time()
+        self.file = open(path, "a", buffering=1) if rank == 0 else None
 
     def write(self, **values):
+        if self.file is None:
+            return
         values = {k: float("%.5g" % v) if isinstance(v, float) else v for k, v in values.items()}
         values["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.file.write(json.dumps(values) + "\n")

@@ -24,7 +24,7 @@ class CodecSettings:
 class CodecTraining:
     seed: int = 1
     steps: int = 4000
-    batch: int = 16
+    batch: int = 10
     frames: int = 32            # crop length in codec frames
     lr: float = 1e-3
     warmup: int = 100
@@ -36,9 +36,9 @@ class CodecTraining:
 
 @dataclasses.dataclass(frozen=True)
 class LmSettings:
-    hidden: int = 320
-    layers: int = 8
-    heads: int = 8
+    hidden: int = 384
+    layers: int = 6
+    heads: int = 6              # of 64, MusicGen's own head size
     text_hidden: int = 128
     text_layers: int = 3
     text_heads: int = 4
@@ -48,13 +48,13 @@ class LmSettings:
 @dataclasses.dataclass(frozen=True)
 class LmTraining:
     seed: int = 2
-    steps: int = 4000
-    batch: int = 8
+    steps: int = 2000
+    batch: int = 16
     columns: int = 512
-    long_steps: int = 150       # last steps, on long excerpts
-    long_batch: int = 3
+    long_steps: int = 100       # last steps, on long excerpts
+    long_batch: int = 4
     long_columns: int = 1504
-    lr: float = 1e-3
+    lr: float = 2e-3
     warmup: int = 100
     weight_decay: float = 0.05
     caption_dropout: float = 0.3

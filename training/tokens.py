@@ -95,11 +95,7 @@ def frozen_codec(work):
     return model.eval()
 
 
-def main():
-    top = runs.parser(__doc__)
-    top.add_argument("--splits", nargs="+", default=("valid", "test", "train"))
-    top.add_argument("--limit", type=int, default=10 ** 9, help="at most so many pieces per split")
-    args = top.parse_args()
+def work(rank, args):
     runs.setup(args)
     encoder = Encoder(frozen_codec(args.work))
     for split in args.splits:
@@ -108,10 +104,17 @@ def main():
         found = audio.pieces(args.work / "corpus", split)[:args.limit]
         for i, piece in enumerate(found):
             path = folder / (piece.name + ".npz")
-            if not path.exists():
+            if i % args.processes == rank and not path.exists():
                 tokenise(piece, split, encoder, path)
-            if i % 50 == 0:
+            if i % 50 == 0 and rank == 0:
                 print("%s %d of %d" % (split, i, len(found)), flush=True)
+
+
+def main():
+    top = runs.add_processes(runs.parser(__doc__))
+    top.add_argument("--splits", nargs="+", default=("valid", "test", "train"))
+    top.add_argument("--limit", type=int, default=10 ** 9, help="at most so many pieces per split")
+    runs.launch(work, top.parse_args())
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 import torch
 from transformers import EncodecConfig, EncodecModel
 
+from .. import runs
 from ..settings import RATE, CodecSettings
 
 
@@ -80,10 +81,11 @@ class Quantizer:
         """k-means of each residual, first to last; `latents` is [N, D]."""
         residual = latents
         for book in self.books:
-            book.embed.copy_(kmeans(residual, book.codebook_size))
+            book.embed.copy_(runs.share(kmeans(residual, book.codebook_size)))
             index = nearest(residual, book.embed)
             book.cluster_size.copy_(torch.bincount(index, minlength=book.codebook_size) /
                                     len(residual))
+            runs.mean([book.cluster_size])
             book.embed_avg.copy_(book.embed * book.cluster_size[:, None])
             residual = residual - book.embed[index]
 
@@ -93,11 +95,13 @@ class Quantizer:
         count = book.codebook_size
         share = torch.bincount(index, minlength=count).to(x) / len(x)
         total = torch.zeros_like(book.embed).index_add_(0, index, x) / len(x)
+        runs.mean([share, total])
         book.cluster_size.lerp_(share, 1 - self.rate)
         book.embed_avg.lerp_(total, 1 - self.rate)
         dead = (book.cluster_size < 0.05 / count).nonzero().flatten()
         if len(dead):
-            book.embed_avg[dead] = x[torch.randint(len(x), (len(dead),))] * (0.5 / count)
+            fresh = runs.share(x[torch.randint(len(x), (len(dead),))])
+            book.embed_avg[dead] = fresh * (0.5 / count)
             book.cluster_size[dead] = 0.5 / count
         book.embed.copy_(book.embed_avg / book.cluster_size[:, None])
         return len(dead)

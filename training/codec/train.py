@@ -17,9 +17,10 @@ WEIGHTS = {"mel": 4.0, "linear": 0.3, "wave": 2.0, "commit": 0.5}
 class Trainer:
     """State of one run: model, averages, optimiser, data and the loss terms."""
 
-    def __init__(self, args, plan, device):
+    def __init__(self, args, plan, device, rank=0):
         torch.manual_seed(plan.seed)
-        self.args, self.plan, self.device = args, plan, device
+        self.args, self.plan, self.device, self.rank = args, plan, device, rank
+        self.rows = plan.batch // args.processes
         self.path = args.work / "codec" / "last.pt"
         self.model = codec_model.build().to(device)
         self.fast = Fast(self.model, compiled=not args.eager)
@@ -33,28 +34,30 @@ class Trainer:
             self.resume(runs.load(self.path))
         self.data = self.rescan()
         self.pool = concurrent.futures.ThreadPoolExecutor(1)
-        self.next = self.pool.submit(self.data.batch, plan.batch)
+        self.next = self.pool.submit(self.data.batch, self.rows)
 
     def rescan(self):
         """Crops over whatever has been rendered so far."""
         found = audio.pieces(self.args.work / "corpus", "train")
-        return audio.Crops(found, self.plan.frames * HOP, (self.plan.seed, self.step))
+        return audio.Crops(found, self.plan.frames * HOP, (self.plan.seed, self.step, self.rank))
 
     def resume(self, state):
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.average.load_state_dict(state["average"])
         self.step, self.ready = state["step"], state["ready"]
-        torch.set_rng_state(state["rng"])
+        torch.manual_seed(self.plan.seed + 1000 * self.step + self.rank)
 
     def save(self):
+        if self.rank:
+            return
         runs.save(self.path, {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict(),
                               "average": self.average.state_dict(), "step": self.step,
-                              "ready": self.ready, "rng": torch.get_rng_state()})
+                              "ready": self.ready})
 
     def batch(self):
         rows = torch.from_numpy(self.next.result()).to(self.device)
-        self.next = self.pool.submit(self.data.batch, self.plan.batch)
+        self.next = self.pool.submit(self.data.batch, self.rows)
         return rows
 
     def quantize(self, latents):
@@ -81,6 +84,7 @@ class Trainer:
             group["lr"] = self.plan.lr * factor
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        runs.mean([p.grad for p in self.model.parameters()])
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
         if torch.isfinite(norm):
             self.optimiser.step()
@@ -92,16 +96,11 @@ class Trainer:
                 "sdr": losses.si_sdr(output.detach(), wave).median().item()}
 
 
-def main():
-    top = runs.parser(__doc__)
-    top.add_argument("--steps", type=int, default=CodecTraining.steps,
-                     help="planned steps; may be changed when a run goes on")
-    top.add_argument("--eager", action="store_true", help="do not use torch.compile")
-    args = top.parse_args()
+def work(rank, args):
     device = runs.setup(args)
     plan = CodecTraining()
-    run = Trainer(args, plan, device)
-    log = runs.Log(args.work / "codec" / "log.jsonl")
+    run = Trainer(args, plan, device, rank)
+    log = runs.Log(args.work / "codec" / "log.jsonl", rank)
     last, saved = time.time(), time.time()
     while run.step < args.steps:
         values = run.train_step()
@@ -116,6 +115,14 @@ def main():
             run.save()
             saved = time.time()
     run.save()
+
+
+def main():
+    top = runs.add_processes(runs.parser(__doc__))
+    top.add_argument("--steps", type=int, default=CodecTraining.steps,
+                     help="planned steps; may be changed when a run goes on")
+    top.add_argument("--eager", action="store_true", help="do not use torch.compile")
+    runs.launch(work, top.parse_args())
 
 
 if __name__ == "__main__":

@@ -68,13 +68,33 @@ def _heads(x, count):
     return x.unflatten(-1, (count, -1)).transpose(1, 2)
 
 
+def _attend(q, k, v, bias):
+    """softmax(q k' / sqrt(size) + bias) v for [N, T, size], as plain batched products.
+
+    On a CPU this is twice as fast as PyTorch's flash kernel, whose backward pass does not use the
+    bfloat16 matrix units.
+    """
+    scores = torch.baddbmm(bias, q, k.transpose(1, 2), alpha=q.shape[-1] ** -0.5)
+    return torch.bmm(torch.softmax(scores, -1), v)
+
+
+def _causal(q, k, v, block=256):
+    """Causal attention in blocks of rows, each against no more keys than it may see."""
+    parts = []
+    for first in range(0, q.shape[1], block):
+        last = min(first + block, q.shape[1])
+        bias = q.new_full((last - first, last), float("-inf")).triu(first + 1)
+        parts.append(_attend(q[:, first:last], k[:, :last], v[:, :last],
+                             bias.expand(len(q), -1, -1)))
+    return torch.cat(parts, 1)
+
+
 def _layer(layer, x, states, mask, heads, tap):
-    attn = layer.self_attn
+    attn, batch = layer.self_attn, len(x)
     y = layer.self_attn_layer_norm(x)
     weights = torch.cat((attn.q_proj.weight, attn.k_proj.weight, attn.v_proj.weight))
-    q, k, v = F.linear(y, weights).chunk(3, -1)
-    z = F.scaled_dot_product_attention(_heads(q, heads), _heads(k, heads), _heads(v, heads),
-                                       is_causal=True).transpose(1, 2)
+    q, k, v = (_heads(t, heads).flatten(0, 1) for t in F.linear(y, weights).chunk(3, -1))
+    z = _causal(q, k, v).unflatten(0, (batch, heads)).transpose(1, 2)
     if tap is not None:
         tap.append(z)
     x = x + attn.out_proj(z.flatten(2))
@@ -82,8 +102,8 @@ def _layer(layer, x, states, mask, heads, tap):
         attn = layer.encoder_attn
         y = layer.encoder_attn_layer_norm(x)
         k, v = F.linear(states, torch.cat((attn.k_proj.weight, attn.v_proj.weight))).chunk(2, -1)
-        z = F.scaled_dot_product_attention(_heads(attn.q_proj(y), heads), _heads(k, heads),
-                                           _heads(v, heads), attn_mask=mask).transpose(1, 2)
+        q, k, v = (_heads(t, heads).flatten(0, 1) for t in (attn.q_proj(y), k, v))
+        z = _attend(q, k, v, mask.to(q.dtype)).unflatten(0, (batch, heads)).transpose(1, 2)
         x = x + attn.out_proj(z.flatten(2))
     return x + layer.fc2(F.gelu(layer.fc1(layer.final_layer_norm(x))))
 
@@ -101,8 +121,8 @@ def hidden_states(model, grid, states=None, mask=None, tap=None):
     x = x + decoder.embed_positions.weights[:grid.shape[2]]
     bias = None
     if states is not None:
-        bias = torch.zeros(mask.shape, dtype=states.dtype, device=mask.device)
-        bias = bias.masked_fill(mask == 0, -1e9)[:, None, None, :]
+        bias = torch.zeros(mask.shape, device=mask.device).masked_fill(mask == 0, -1e9)
+        bias = bias.repeat_interleave(heads, 0)[:, None, :]
     for layer in decoder.layers:
         x = _layer(layer, x, states, bias, heads, tap)
     return decoder.layer_norm(x)

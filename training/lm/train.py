@@ -17,9 +17,9 @@ SPECIAL = CodecSettings().codes
 class Trainer:
     """State of one run: model, averages, optimisers and data."""
 
-    def __init__(self, args, plan, device):
+    def __init__(self, args, plan, device, rank=0):
         torch.manual_seed(plan.seed)
-        self.args, self.plan, self.device = args, plan, device
+        self.args, self.plan, self.device, self.rank = args, plan, device, rank
         self.path = args.work / "lm" / "last.pt"
         self.tokenizer = Tokenizer(args.work / "text" / "spiece.model")
         self.model = lm_model.build(pieces=self.tokenizer.model.vocab_size()).to(device)
@@ -39,7 +39,7 @@ class Trainer:
     def rescan(self):
         """Excerpts over whatever has been tokenised so far."""
         self.data = data.Excerpts(data.tracks(self.args.work, "train"), self.tokenizer,
-                                  "%d %d" % (self.plan.seed, self.step), self.plan.minus_one)
+                                  "%d %d %d" % (self.plan.seed, self.step, self.rank), self.plan.minus_one)
 
     def resume(self, state):
         self.trained.load_state_dict(state["model"])
@@ -47,17 +47,20 @@ class Trainer:
             optimiser.load_state_dict(kept)
         self.average.load_state_dict(state["average"])
         self.step, self.frames_seen = state["step"], state["frames_seen"]
+        torch.manual_seed(self.plan.seed + 1000 * self.step + self.rank)
 
     def save(self):
+        if self.rank:
+            return
         runs.save(self.path, {"model": self.trained.state_dict(), "average": self.average.state_dict(),
                               "optimisers": [o.state_dict() for o in self.optimisers],
                               "step": self.step, "frames_seen": self.frames_seen})
 
     def shape(self, step):
-        """(batch, frames) of a step: long excerpts at the end, so that 30 s have seen all positions."""
+        """(rows of this process, frames): long excerpts last, so that 30 s have seen all positions."""
         if step >= self.args.steps - self.args.long_steps:
-            return self.plan.long_batch, self.plan.long_columns - CODEBOOKS + 1
-        return self.args.batch, self.plan.columns - CODEBOOKS + 1
+            return self.plan.long_batch // self.args.processes, self.plan.long_columns - CODEBOOKS + 1
+        return self.args.batch // self.args.processes, self.plan.columns - CODEBOOKS + 1
 
     def draw(self, step):
         return self.data.batch(*self.shape(step))
@@ -77,14 +80,15 @@ class Trainer:
             for group in optimiser.param_groups:
                 group["lr"] = self.args.lr * factor
         parts.mean().backward()
-        norm = torch.nn.utils.clip_grad_norm_(
-            [p for p in self.trained.parameters() if p.grad is not None], 1.0)
+        grads = [p for p in self.trained.parameters() if p.grad is not None]
+        runs.mean([p.grad for p in grads])
+        norm = torch.nn.utils.clip_grad_norm_(grads, 1.0)
         if torch.isfinite(norm):
             for optimiser in self.optimisers:
                 optimiser.step()
             self.average.update(self.trained)
         self.step += 1
-        self.frames_seen += codes.shape[0] * codes.shape[2]
+        self.frames_seen += codes.shape[0] * codes.shape[2] * self.args.processes
         return parts.detach(), norm.item()
 
 
@@ -106,7 +110,7 @@ def validate(run, found, count=48, frames=509):
 
 
 def options():
-    top = runs.parser(__doc__)
+    top = runs.add_processes(runs.parser(__doc__))
     plan = LmTraining()
     top.add_argument("--steps", type=int, default=plan.steps)
     top.add_argument("--batch", type=int, default=plan.batch)
@@ -117,11 +121,10 @@ def options():
     return top.parse_args()
 
 
-def main():
-    args = options()
-    run = Trainer(args, LmTraining(), runs.setup(args))
-    held = data.tracks(args.work, "valid")
-    log = runs.Log(args.work / "lm" / "log.jsonl")
+def work(rank, args):
+    run = Trainer(args, LmTraining(), runs.setup(args), rank)
+    held = data.tracks(args.work, "valid") if rank == 0 else []
+    log = runs.Log(args.work / "lm" / "log.jsonl", rank)
     last, saved, seen, sums, steps = time.time(), time.time(), run.frames_seen, 0.0, 0
     while run.step < min(args.steps, args.stop):
         parts, norm = run.train_step()
@@ -141,6 +144,10 @@ def main():
             run.save()
             saved = time.time()
     run.save()
+
+
+def main():
+    runs.launch(work, options())
 
 
 if __name__ == "__main__":
