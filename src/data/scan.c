@@ -176,12 +176,17 @@ static smitin_status sort_entries(queue *folders, const char *path, int depth,
     return status;
 }
 
-static smitin_status look_into(queue *folders, size_t index, folder_found found, void *user,
-                               smitin_error *error)
+static smitin_status look_into(sm_library *library, queue *folders, size_t index,
+                               folder_found found, void *user, smitin_error *error)
 {
     struct folder folder = folders->items[index];
     struct dirent **names = NULL;
     int audio = 0, count = scandir(folder.path, &names, is_visible, by_bytes);
+    if (count < 0 && folder.depth > 0) { /* one closed folder must not close the rest */
+        sm_library_note(library, "skipped: cannot look into '%s': %s", folder.path,
+                        strerror(errno));
+        return SMITIN_OK;
+    }
     if (count < 0)
         return sm_fail(error, SMITIN_ERROR_IO,
                        "cannot look into the folder '%s': %s; check the path", folder.path,
@@ -195,12 +200,13 @@ static smitin_status look_into(queue *folders, size_t index, folder_found found,
 }
 
 /* Call `found` for every folder with audio files, the root included. */
-static smitin_status walk(const char *root, folder_found found, void *user, smitin_error *error)
+static smitin_status walk(sm_library *library, const char *root, folder_found found, void *user,
+                          smitin_error *error)
 {
     queue folders = {0};
     smitin_status status = push(&folders, strdup(root), 0, error);
     for (size_t i = 0; i < folders.count && status == SMITIN_OK; i++)
-        status = look_into(&folders, i, found, user, error);
+        status = look_into(library, &folders, i, found, user, error);
     for (size_t i = 0; i < folders.count; i++) free(folders.items[i].path);
     free(folders.items);
     return status;
@@ -270,7 +276,7 @@ smitin_status sm_library_add_stems(sm_library *library, const char *root, const 
                                    smitin_error *error)
 {
     search s = {library, root, target, false};
-    SM_TRY(walk(root, found_stems, &s, error));
+    SM_TRY(walk(library, root, found_stems, &s, error));
     if (library->count > 0)
         qsort(library->tracks, library->count, sizeof *library->tracks, by_name);
     if (library->count == 0)
@@ -287,7 +293,7 @@ smitin_status sm_library_add_files(sm_library *library, const char *root, bool t
 {
     size_t before = library->count;
     search s = {library, root, NULL, target};
-    SM_TRY(walk(root, found_files, &s, error));
+    SM_TRY(walk(library, root, found_files, &s, error));
     if (library->count > 0)
         qsort(library->tracks, library->count, sizeof *library->tracks, by_name);
     if (library->count == before)

@@ -16,7 +16,7 @@ static const sm_steer_timeline guided = {guided_rows, 2, 1, FIRST, COLUMNS};
 /* Seeded directions for the tiny model; every accuracy different. */
 static sm_knob_data *model_knob(void)
 {
-    float accuracy[64];
+    float accuracy[64] = {0};
     int heads = model.L * model.H;
     for (int i = 0; i < heads; i++) accuracy[i] = 0.55f + 0.03f * (float)((5 * i + 2) % heads);
     sm_knob_data *knob = test_knob(model.L, model.H, model.D, accuracy);
