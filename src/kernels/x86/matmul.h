@@ -173,32 +173,19 @@ static void column1(const product *p, size_t R, size_t n, size_t m, int count)
     for (; r < R; r++) tile_1x1(p, r, n, m, count, 0);
 }
 
-/* All R rows for `outputs` (8, 4 or 1) outputs from n, chunk by chunk. */
-static void column(const product *p, size_t R, size_t n, int outputs, int M)
+/* All outputs of p, 0 to N - 1, and rows, 0 to R - 1, over inputs m..m+count-1. */
+static void columns(const product *p, size_t R, size_t N, size_t m, int count)
 {
-    for (int m = 0; m < M; m += CHUNK) {
-        const int count = M - m < CHUNK ? M - m : CHUNK;
-        if (outputs == 8)
-            column8(p, R, n, (size_t)m, count);
-        else if (outputs == 4)
-            column4(p, R, n, (size_t)m, count);
-        else
-            column1(p, R, n, (size_t)m, count);
-    }
-}
-
-/* All outputs of p from 0 to N - 1, rows 0 to R - 1, one column of tiles after the other. */
-static void columns(const product *p, size_t R, size_t N, int M)
-{
-    const size_t wide = R == 1 ? 8 : WIDE;
     size_t n = 0;
-    for (; n + wide <= N; n += wide) column(p, R, n, (int)wide, M);
-    for (; n + 4 <= N; n += 4) column(p, R, n, 4, M);
-    for (; n < N; n++) column(p, R, n, 1, M);
+    if (R == 1 || WIDE == 8) {
+        for (; n + 8 <= N; n += 8) column8(p, R, n, m, count);
+    }
+    for (; n + 4 <= N; n += 4) column4(p, R, n, m, count);
+    for (; n < N; n++) column1(p, R, n, m, count);
 }
 
-/* The same through a small square of sums: between chunks the outputs stay in the first-level
- * cache, where rows of y a power of two apart would fight for the same few places. */
+/* More than one chunk: through a small square of sums, because rows of y a power of two apart would
+ * fight for the same few places of the first-level cache. */
 static void columns_through(const product *p, size_t R, size_t N, int M)
 {
     float sums[ROWS * GROUP];
@@ -206,7 +193,8 @@ static void columns_through(const product *p, size_t R, size_t N, int M)
         const size_t width = N - n < GROUP ? N - n : GROUP;
         const float *bias = p->bias != NULL ? p->bias + n : NULL;
         const product q = {sums, p->x, p->w + n * p->ldw, bias, GROUP, p->ldx, p->ldw};
-        columns(&q, R, width, M);
+        for (int m = 0; m < M; m += CHUNK)
+            columns(&q, R, width, (size_t)m, M - m < CHUNK ? M - m : CHUNK);
         for (size_t r = 0; r < R; r++)
             memcpy(p->y + r * p->ldy + n, sums + r * GROUP, width * sizeof(float));
     }
@@ -225,7 +213,7 @@ static void matmul_long(const product *p, size_t R, int M, size_t n0, size_t n1)
                            p->ldw};
         const size_t rows = R - r < ROWS ? R - r : ROWS;
         if (M <= CHUNK)
-            columns(&q, rows, n1 - n0, M);
+            columns(&q, rows, n1 - n0, 0, M);
         else
             columns_through(&q, rows, n1 - n0, M);
     }
