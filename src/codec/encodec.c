@@ -16,6 +16,13 @@ static smitin_status check(const sm_codec_config *config, smitin_error *error)
                        "config.json), which is not "
                        "supported; use a model with MusicGen's 32 kHz codec.");
     }
+    if (config->residual_layers < 1 || config->residual_layers > SM_MAX_RESIDUALS) {
+        return sm_fail(error, SMITIN_ERROR_MODEL,
+                       "num_residual_layers %d in \"audio_encoder\" of config.json is not 1..%d; "
+                       "use a model with "
+                       "MusicGen's 32 kHz codec.",
+                       config->residual_layers, SM_MAX_RESIDUALS);
+    }
     if (config->channels != 1) {
         return sm_fail(
             error, SMITIN_ERROR_MODEL,
@@ -39,6 +46,29 @@ static smitin_status check(const sm_codec_config *config, smitin_error *error)
     return SMITIN_OK;
 }
 
+static void push(sm_stack *stack, sm_op op)
+{
+    stack->ops[stack->count++] = op;
+}
+
+/* The order of the layers on both sides of the LSTM. */
+static void stack_layers(sm_codec *codec)
+{
+    const sm_codec_config *config = &codec->config;
+    sm_stack *encoder = &codec->encoder.stack, *decoder = &codec->decoder.stack;
+    push(encoder, (sm_op){.conv = &codec->encoder.first});
+    for (int i = 0; i < config->ratios_count; i++) {
+        const sm_stage *in = &codec->encoder.stages[i], *out = &codec->decoder.stages[i];
+        push(decoder, (sm_op){.up = &out->up});
+        for (int j = 0; j < config->residual_layers; j++) {
+            push(encoder, (sm_op){.residual = &in->residuals[j]});
+            push(decoder, (sm_op){.residual = &out->residuals[j]});
+        }
+        push(encoder, (sm_op){.conv = &in->down, .elu = true});
+    }
+    push(decoder, (sm_op){.conv = &codec->decoder.last, .elu = true});
+}
+
 smitin_status sm_codec_new(sm_codec **out, const sm_codec_config *config, sm_binder *binder,
                            smitin_error *error)
 {
@@ -50,6 +80,7 @@ smitin_status sm_codec_new(sm_codec **out, const sm_codec_config *config, sm_bin
     codec->width = config->filters;
     for (int i = 0; i < config->ratios_count; i++) codec->width *= 2;
     SM_TRY(sm_codec_bind(codec, binder, error));
+    stack_layers(codec);
     *out = codec;
     return SMITIN_OK;
 }
@@ -60,115 +91,66 @@ size_t sm_codec_frames(const sm_codec *codec, size_t samples)
     return samples / hop + (samples % hop != 0);
 }
 
-/* ---- Scratch: three signals of equal size, and the LSTM's cell
- * --------------------------------------------- */
-
-typedef struct buffers {
-    float *base[3];
-    int at;      /* which of them holds the signal ... */
-    float *now;  /* ... and where it starts: at or after base[at] */
-    float *cell; /* [6 width] */
-} buffers;
-
-/* The i-th (1 or 2) of the two free buffers. */
-static float *spare(const buffers *b, int i)
-{
-    return b->base[(b->at + i) % 3];
-}
-
-/* The signal now stands in that free buffer. */
-static void move_to(buffers *b, int i)
-{
-    b->at = (b->at + i) % 3;
-    b->now = b->base[b->at];
-}
+/* ---- Scratch
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static size_t most(size_t a, size_t b)
 {
     return a > b ? a : b;
 }
 
-static size_t residual_size(const sm_codec *codec, const sm_stage *stage, size_t frames)
+/* Room for what a convolution between LSTM and latents meets to make one tile. */
+static size_t tile_input(const sm_conv *conv)
 {
-    size_t size = 0;
-    for (int j = 0; j < codec->config.residual_layers; j++) {
-        const sm_residual *r = &stage->residuals[j];
-        size = most(size, most(sm_conv_padding(&r->first, frames), frames * (size_t)r->first.in));
-    }
-    return size;
+    return (SM_TILE + 2 * ((size_t)conv->kernel + 1)) * (size_t)conv->in;
 }
 
-/* Floats of one signal buffer. */
-static size_t signal_size(const sm_codec *codec, size_t frames)
+static size_t state_size(const sm_codec *codec)
+{
+    return 2 * (size_t)codec->config.lstm_layers * (size_t)codec->width;
+}
+
+/* All but the features, the quantizer and the stacks. */
+typedef struct room {
+    float *features;     /* [frames, width]: what goes into the LSTM, then what comes out */
+    float *state, *copy; /* of the LSTM */
+    float *hidden;       /* [SM_TILE, width] */
+    float *gates;        /* [SM_TILE + 1, 4 width] */
+    float *area;         /* the rest, one layer after the other */
+} room;
+
+static size_t area_size(const sm_codec *codec, size_t frames)
 {
     const sm_codec_config *config = &codec->config;
-    const size_t width = (size_t)codec->width, hidden = (size_t)config->hidden;
-    size_t n = frames * (size_t)config->hop;
-    size_t size = most(frames * 4 * width, frames * (hidden + (size_t)config->codebook_size));
-    size = most(size, sm_conv_padding(&codec->encoder.first, n));
-    for (int i = 0; i < config->ratios_count; i++) {
-        const sm_stage *stage = &codec->encoder.stages[i];
-        size = most(size, residual_size(codec, stage, n));
-        size = most(size, most(n * (size_t)stage->down.in, sm_conv_padding(&stage->down, n)));
-        n = sm_conv_frames(&stage->down, n);
-    }
-    size = most(size, most(sm_conv_padding(&codec->encoder.last, n),
-                           sm_conv_padding(&codec->decoder.first, n)));
-    for (int i = 0; i < config->ratios_count; i++) {
-        const sm_stage *stage = &codec->decoder.stages[i];
-        size = most(size, (n + 2) * (size_t)stage->up.in);
-        size = most(size, (n + 1) * (size_t)stage->up.stride * (size_t)stage->up.out);
-        n *= (size_t)stage->up.stride;
-        size = most(size, residual_size(codec, stage, n));
-    }
-    return most(size, sm_conv_padding(&codec->decoder.last, n));
+    size_t size = frames * ((size_t)config->hidden + (size_t)config->codebook_size);
+    size = most(size, sm_stack_scratch(&codec->encoder.stack, SM_TILE));
+    size = most(size, sm_stack_scratch(&codec->decoder.stack, SM_TILE * (size_t)config->hop));
+    return most(size,
+                most(tile_input(&codec->encoder.last), 2 * tile_input(&codec->decoder.first)));
+}
+
+static room lay_out(const sm_codec *codec, size_t frames, float *scratch)
+{
+    const size_t width = (size_t)codec->width;
+    room r = {.features = scratch};
+    r.state = r.features + frames * width;
+    r.copy = r.state + state_size(codec);
+    r.hidden = r.copy + state_size(codec);
+    r.gates = r.hidden + SM_TILE * width;
+    r.area = r.gates + (SM_TILE + 1) * 4 * width;
+    return r;
 }
 
 size_t sm_codec_scratch(const sm_codec *codec, size_t frames)
 {
-    return 3 * signal_size(codec, frames) + 6 * (size_t)codec->width;
+    const size_t width = (size_t)codec->width;
+    return frames * width + 2 * state_size(codec) + SM_TILE * width + (SM_TILE + 1) * 4 * width +
+           area_size(codec, frames);
 }
 
-static buffers lay_out(const sm_codec *codec, size_t frames, float *scratch)
-{
-    const size_t size = signal_size(codec, frames);
-    return (buffers){.base = {scratch, scratch + size, scratch + 2 * size},
-                     .now = scratch,
-                     .cell = scratch + 3 * size};
-}
-
-/* ---- Passes
- * ------------------------------------------------------------------------------------------------
- */
-
-/* x = shortcut(x) + second(elu(first(elu(x)))), block after block. */
-static void residuals(const sm_codec *codec, const sm_crew *crew, const sm_stage *stage,
-                      size_t frames, buffers *b)
-{
-    const bool reflect = codec->config.reflect;
-    for (int j = 0; j < codec->config.residual_layers; j++) {
-        const sm_residual *r = &stage->residuals[j];
-        const size_t wide = frames * (size_t)r->first.in;
-        float *sum = spare(b, 1), *narrow = spare(b, 2);
-        sm_conv_run(crew, &r->first, narrow, b->now, frames, true, reflect, sum);
-        sm_conv_run(crew, &r->second, sum, narrow, frames, true, reflect, narrow);
-        const float *shortcut = b->now;
-        if (r->has_shortcut) {
-            sm_conv_run(crew, &r->shortcut, narrow, b->now, frames, false, reflect, NULL);
-            shortcut = narrow;
-        }
-        sm_add_run(crew, sum, shortcut, wide);
-        move_to(b, 1);
-    }
-}
-
-static void lstm(const sm_codec *codec, const sm_crew *crew, const sm_half *half, size_t frames,
-                 buffers *b)
-{
-    sm_lstm_run(crew, half->lstm, codec->config.lstm_layers, codec->width, spare(b, 1), b->now,
-                frames, spare(b, 2), b->cell);
-    move_to(b, 1);
-}
+/* ---- Analysis
+ * ---------------------------------------------------------------------------------------------- */
 
 void sm_codec_analyse(const sm_codec *codec, const sm_kernels *kernels, sm_pool *pool,
                       const float *samples, size_t count, float *latents, float *scratch)
@@ -177,34 +159,123 @@ void sm_codec_analyse(const sm_codec *codec, const sm_kernels *kernels, sm_pool 
     const sm_crew crew = {kernels, pool};
     const sm_half *half = &codec->encoder;
     const bool reflect = codec->config.reflect;
-    buffers b = lay_out(codec, sm_codec_frames(codec, count), scratch);
-    size_t n = count;
-    sm_conv_run(&crew, &half->first, b.now, samples, n, false, reflect, spare(&b, 1));
-    for (int i = 0; i < codec->config.ratios_count; i++) {
-        const sm_stage *stage = &half->stages[i];
-        residuals(codec, &crew, stage, n, &b);
-        sm_conv_run(&crew, &stage->down, spare(&b, 1), b.now, n, true, reflect, spare(&b, 2));
-        n = sm_conv_frames(&stage->down, n);
-        move_to(&b, 1);
+    const size_t frames = sm_codec_frames(codec, count), width = (size_t)codec->width;
+    const room r = lay_out(codec, frames, scratch);
+    memset(r.state, 0, state_size(codec) * sizeof *r.state);
+    for (size_t t = 0; t < frames; t += SM_TILE) {
+        const size_t end = frames - t < SM_TILE ? frames : t + SM_TILE;
+        float *x = r.features + t * width;
+        sm_stack_run(&crew, &half->stack, reflect, x, samples, count,
+                     (sm_range){(ptrdiff_t)t, (ptrdiff_t)end}, r.area);
+        sm_lstm_run(&crew, half->lstm, codec->config.lstm_layers, codec->width, x, end - t, r.state,
+                    r.hidden, r.gates);
     }
-    lstm(codec, &crew, half, n, &b);
-    sm_conv_run(&crew, &half->last, latents, b.now, n, true, reflect, spare(&b, 1));
+    const sm_span features = {r.features, 0, (ptrdiff_t)frames};
+    for (size_t t = 0; t < frames; t += SM_TILE) {
+        const size_t end = frames - t < SM_TILE ? frames : t + SM_TILE;
+        sm_conv_run(&crew, &half->last, latents + t * (size_t)codec->config.hidden, features,
+                    (sm_range){(ptrdiff_t)t, (ptrdiff_t)end}, true, reflect, r.area);
+    }
 }
 
-/* latents [frames, hidden] = sum over codebooks of the codes' vectors, codebook 0 first */
-static void dequantize(const sm_codec *codec, const int32_t *codes, size_t stride, size_t frames,
+/* ---- Decoding
+ * ---------------------------------------------------------------------------------------------- */
+
+/* latents of frames `range` = sum over codebooks of the codes' vectors, codebook 0 first */
+static void dequantize(const sm_codec *codec, const int32_t *codes, size_t stride, sm_range range,
                        float *latents)
 {
     const size_t hidden = (size_t)codec->config.hidden;
-    for (size_t t = 0; t < frames; t++, latents += hidden) {
+    for (ptrdiff_t t = range.lo; t < range.hi; t++, latents += hidden) {
         memset(latents, 0, hidden * sizeof *latents);
         for (int q = 0; q < codec->config.codebooks; q++) {
-            const int32_t code = codes[(size_t)q * stride + t];
+            const int32_t code = codes[(size_t)q * stride + (size_t)t];
             assert(code >= 0 && code < codec->config.codebook_size);
             const float *e = codec->books[q].embed + (size_t)code * hidden;
             for (size_t i = 0; i < hidden; i++) latents[i] += e[i];
         }
     }
+}
+
+size_t sm_codec_stream_size(const sm_codec *codec, size_t frames)
+{
+    return state_size(codec) + frames * (size_t)codec->width;
+}
+
+void sm_codec_stream_init(const sm_codec *codec, sm_codec_stream *stream, float *memory)
+{
+    *stream = (sm_codec_stream){.state = memory, .features = memory + state_size(codec)};
+    memset(memory, 0, state_size(codec) * sizeof *memory);
+}
+
+/* How many of `frames` frames no later frame can change, when each meets `ahead` frames after it.
+ * One more is left out: then no signal on the way is so short that its mirrored start would still
+ * change. */
+static size_t settled(size_t frames, size_t ahead)
+{
+    return frames > ahead + 1 ? frames - ahead - 1 : 0;
+}
+
+/* Features of the frames first..last-1 of a piece of `frames` frames, the LSTM going on from
+ * `state`. */
+static void listen(const sm_codec *codec, const sm_crew *crew, const room *r, const int32_t *codes,
+                   size_t stride, size_t frames, size_t first, size_t last, float *features,
+                   float *state)
+{
+    const sm_half *half = &codec->decoder;
+    const bool reflect = codec->config.reflect;
+    for (size_t t = first; t < last; t += SM_TILE) {
+        const size_t end = last - t < SM_TILE ? last : t + SM_TILE;
+        const sm_range out = {(ptrdiff_t)t, (ptrdiff_t)end};
+        const sm_range need = sm_conv_need(&half->first, (ptrdiff_t)frames, out, reflect);
+        float *x = features + t * (size_t)codec->width;
+        dequantize(codec, codes, stride, need, r->area);
+        sm_conv_run(crew, &half->first, x, (sm_span){r->area, need.lo, (ptrdiff_t)frames}, out,
+                    false, reflect, r->area + tile_input(&half->first));
+        sm_lstm_run(crew, half->lstm, codec->config.lstm_layers, codec->width, x, end - t, state,
+                    r->hidden, r->gates);
+    }
+}
+
+/* `r` without features. */
+static void decode(const sm_codec *codec, sm_codec_stream *stream, const sm_crew *crew,
+                   const room *r, const int32_t *codes, size_t stride, size_t frames,
+                   float *samples)
+{
+    const sm_half *half = &codec->decoder;
+    const size_t hop = (size_t)codec->config.hop;
+    const size_t ahead = (size_t)(half->first.kernel - 1) / 2; /* of the first convolution */
+    const size_t reach = sm_stack_reach(&half->stack, SM_TILE * hop) - SM_TILE;
+
+    /* What has heard its last is computed once; what has not, from a copy of the state, again next
+     * time. */
+    const size_t heard = settled(frames, ahead);
+    if (heard > stream->heard) {
+        listen(codec, crew, r, codes, stride, frames, stream->heard, heard, stream->features,
+               stream->state);
+        stream->heard = heard;
+    }
+    memcpy(r->copy, stream->state, state_size(codec) * sizeof *r->copy);
+    listen(codec, crew, r, codes, stride, frames, stream->heard, frames, stream->features, r->copy);
+
+    const size_t count = frames * hop;
+    for (size_t s = stream->settled * hop; s < count; s += SM_TILE * hop) {
+        const size_t end = count - s < SM_TILE * hop ? count : s + SM_TILE * hop;
+        sm_stack_run(crew, &half->stack, codec->config.reflect, samples + s, stream->features,
+                     frames, (sm_range){(ptrdiff_t)s, (ptrdiff_t)end}, r->area);
+    }
+    stream->settled = settled(frames, ahead + reach);
+    stream->frames = frames;
+}
+
+void sm_codec_stream_decode(const sm_codec *codec, sm_codec_stream *stream,
+                            const sm_kernels *kernels, sm_pool *pool, const int32_t *codes,
+                            size_t stride, size_t frames, float *samples, float *scratch)
+{
+    const sm_crew crew = {kernels, pool};
+    const room r = lay_out(codec, 0, scratch);
+    if (frames < stream->frames) sm_codec_stream_init(codec, stream, stream->state);
+    if (frames > stream->frames) decode(codec, stream, &crew, &r, codes, stride, frames, samples);
 }
 
 void sm_codec_decode(const sm_codec *codec, const sm_kernels *kernels, sm_pool *pool,
@@ -213,21 +284,8 @@ void sm_codec_decode(const sm_codec *codec, const sm_kernels *kernels, sm_pool *
 {
     if (frames == 0) return;
     const sm_crew crew = {kernels, pool};
-    const sm_half *half = &codec->decoder;
-    const bool reflect = codec->config.reflect;
-    buffers b = lay_out(codec, frames, scratch);
-    size_t n = frames;
-    dequantize(codec, codes, stride, n, b.now);
-    sm_conv_run(&crew, &half->first, spare(&b, 1), b.now, n, false, reflect, spare(&b, 2));
-    move_to(&b, 1);
-    lstm(codec, &crew, half, n, &b);
-    for (int i = 0; i < codec->config.ratios_count; i++) {
-        const sm_stage *stage = &half->stages[i];
-        float *start = sm_upsample_run(&crew, &stage->up, spare(&b, 1), b.now, n, spare(&b, 2));
-        n *= (size_t)stage->up.stride;
-        move_to(&b, 1);
-        b.now = start;
-        residuals(codec, &crew, stage, n, &b);
-    }
-    sm_conv_run(&crew, &half->last, samples, b.now, n, true, reflect, spare(&b, 1));
+    const room r = lay_out(codec, frames, scratch);
+    sm_codec_stream stream = {.state = r.state, .features = r.features};
+    memset(r.state, 0, state_size(codec) * sizeof *r.state);
+    decode(codec, &stream, &crew, &r, codes, stride, frames, samples);
 }

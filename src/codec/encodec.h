@@ -34,4 +34,21 @@ void sm_codec_quantize(const sm_codec *codec, const sm_kernels *kernels, sm_pool
 void sm_codec_decode(const sm_codec *codec, const sm_kernels *kernels, sm_pool *pool, const int32_t *codes,
                      size_t stride, size_t frames, float *samples, float *scratch);
 
+/* Decoding a piece that grows. Memory: sm_codec_stream_size floats of the caller, for at most `frames` frames. */
+typedef struct sm_codec_stream {
+    size_t frames;   /* decoded so far */
+    size_t settled;  /* of these, frames whose samples no later frame can change */
+    size_t heard;    /* frames the LSTM has gone through for good */
+    float *state;    /* of the LSTM after them */
+    float *features; /* [frames, width]: the LSTM's output */
+} sm_codec_stream;
+
+size_t sm_codec_stream_size(const sm_codec *codec, size_t frames);
+void sm_codec_stream_init(const sm_codec *codec, sm_codec_stream *stream, float *memory);
+/* Bring `samples`, as the last call for this stream left them, to those of the first `frames` frames: the same bits as
+ * sm_codec_decode gives, for the work of the new frames and a few before them. Codes given before must not have changed;
+ * with fewer frames than before the stream starts anew. scratch: sm_codec_scratch(codec, 0) floats. */
+void sm_codec_stream_decode(const sm_codec *codec, sm_codec_stream *stream, const sm_kernels *kernels, sm_pool *pool,
+                            const int32_t *codes, size_t stride, size_t frames, float *samples, float *scratch);
+
 #endif

@@ -5,6 +5,10 @@
 
 #include "encodec.h"
 
+#define SM_MAX_RESIDUALS 8 /* num_residual_layers; the configuration is bounded likewise */
+#define SM_TILE                                                                                    \
+    32 /* latent frames of one tile: signals stay in the cache and scratch stays small */
+
 /* A convolution; with stride > 1 the dilation is 1. */
 typedef struct sm_conv {
     const float *w;    /* [out, kernel, in]: a row matches `kernel` neighbouring frames of a
@@ -39,11 +43,29 @@ typedef struct sm_stage {
     sm_upsample up;         /* decoder: before them */
 } sm_stage;
 
+/* One layer of a stack, exactly one of the pointers set; convolutions may have an ELU before them.
+ */
+typedef struct sm_op {
+    const sm_conv *conv;
+    const sm_residual *residual;
+    const sm_upsample *up;
+    bool elu;
+} sm_op;
+
+#define SM_MAX_OPS (SM_MAX_RATIOS * (SM_MAX_RESIDUALS + 1) + 1)
+
+/* Layers between samples and LSTM that see a few neighbouring frames only: run in tiles. */
+typedef struct sm_stack {
+    sm_op ops[SM_MAX_OPS];
+    int count;
+} sm_stack;
+
 /* One half of the codec. */
 typedef struct sm_half {
     sm_conv first, last;
     sm_lstm *lstm; /* [lstm_layers] */
     sm_stage stages[SM_MAX_RATIOS];
+    sm_stack stack; /* encoder: first conv and stages; decoder: stages and last conv */
 } sm_half;
 
 typedef struct sm_codebook {
@@ -68,21 +90,43 @@ typedef struct sm_crew {
 /* Binding (bind.c). */
 smitin_status sm_codec_bind(sm_codec *codec, sm_binder *binder, smitin_error *error);
 
-/* Layers (layers.c). Signals are [frames, channels]. */
-size_t sm_conv_frames(const sm_conv *conv, size_t frames);  /* of the output */
-size_t sm_conv_padding(const sm_conv *conv, size_t frames); /* floats of the padded input */
+/* Frames lo.. of a signal of n frames; x points at frame lo. */
+typedef struct sm_span {
+    const float *x;
+    ptrdiff_t lo, n;
+} sm_span;
+
+typedef struct sm_range {
+    ptrdiff_t lo, hi; /* frames lo..hi-1 */
+} sm_range;
+
+/* Layers (layers.c). Each makes the frames `out` of its output from what it needs of its input;
+ * every frame has the same bits whatever range it is made in. */
+size_t sm_conv_frames(const sm_conv *conv, size_t frames); /* of the whole output */
+sm_range sm_conv_need(const sm_conv *conv, ptrdiff_t n, sm_range out, bool reflect);
 /* y = conv(x), with an ELU of x before it when asked. padded: scratch; with kernel 1 it may be x
  * itself, and without an ELU NULL. */
-void sm_conv_run(const sm_crew *crew, const sm_conv *conv, float *y, const float *x, size_t frames,
+void sm_conv_run(const sm_crew *crew, const sm_conv *conv, float *y, sm_span x, sm_range out,
                  bool elu, bool reflect, float *padded);
-/* Transposed convolution of elu(x). The output, frames * stride frames, starts at the returned
- * place within y [(frames + 1) * stride, out]. padded: [frames + 2, in]. */
-float *sm_upsample_run(const sm_crew *crew, const sm_upsample *up, float *y, const float *x,
-                       size_t frames, float *padded);
-/* y[frames, C] = lstm layers(x) + x; gates [frames, 4 C], cell [6 C]. */
-void sm_lstm_run(const sm_crew *crew, const sm_lstm *lstm, int layers, int width, float *y,
-                 const float *x, size_t frames, float *gates, float *cell);
+sm_range sm_upsample_need(const sm_upsample *up, ptrdiff_t n, sm_range out);
+/* Transposed convolution of elu(x). The output starts at the returned place within y. */
+float *sm_upsample_run(const sm_crew *crew, const sm_upsample *up, float *y, sm_span x,
+                       sm_range out, float *padded);
+/* x[frames, C] += lstm layers(x), in place. state [layers, 2, C]: h and c, moved on. hidden
+ * [frames, C], gates [frames + 1, 4 C]: scratch. */
+void sm_lstm_run(const sm_crew *crew, const sm_lstm *lstm, int layers, int width, float *x,
+                 size_t frames, float *state, float *hidden, float *gates);
 /* x += y over n floats. */
 void sm_add_run(const sm_crew *crew, float *x, const float *y, size_t n);
+
+/* Stacks (stack.c). */
+size_t sm_stack_frames(const sm_stack *stack, size_t frames); /* of the whole output */
+/* Frames of the input on which output frames 0..frames-1 depend, were the signal endless. */
+size_t sm_stack_reach(const sm_stack *stack, size_t frames);
+/* Floats of scratch for `out` frames of output. */
+size_t sm_stack_scratch(const sm_stack *stack, size_t out);
+/* Frames `out` of the output to y, from the whole input x [frames, channels]. */
+void sm_stack_run(const sm_crew *crew, const sm_stack *stack, bool reflect, float *y,
+                  const float *x, size_t frames, sm_range out, float *scratch);
 
 #endif

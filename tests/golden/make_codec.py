@@ -7,8 +7,8 @@ from safetensors.torch import save_file
 
 from make_tiny import FOLDER, load
 
-# Whole frames, a last frame cut short, and signals shorter than the padding.
-LENGTHS = [1200, 1013, 41, 7, 2, 1]
+# Several tiles of frames, a last frame cut short, and signals shorter than the padding.
+LENGTHS = [2613, 1013, 41, 7, 2, 1]
 
 
 def signal(n):
