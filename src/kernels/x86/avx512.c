@@ -34,7 +34,8 @@ static inline vec v_load(const float *p)
 {
     return _mm512_loadu_ps(p);
 }
-/* a, in a register: else the compiler repeats the load of an operand in every product that uses it. */
+/* a, in a register: else the compiler repeats the load of an operand in every product that uses it.
+ */
 static inline vec v_held(vec a)
 {
     __asm__("" : "+v"(a));
