@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The delay grid. Codebook k holds frame t in column t + 1 + k; column 0 and every other cell hold the special
- * token. A piece of T frames has T + K columns; the logits at column s predict column s + 1. */
+/* The delay grid. Codebook k holds frame t in column t + 1 + k; column 0 and every other cell hold
+ * the special token. A piece of T frames has T + K columns; the logits at column s predict column s
+ * + 1. */
 #ifndef SMITIN_LM_DELAY_H
 #define SMITIN_LM_DELAY_H
 
@@ -12,7 +13,8 @@ typedef struct sm_delay {
     int columns;     /* S = T + K */
     int32_t special; /* V */
     int prompt;      /* P frames given; cells of later frames are to be made */
-    int32_t *cells;  /* [S, K], column-major in time: the K tokens of a column are neighbours; -1 = unknown */
+    int32_t *cells;  /* [S, K], column-major in time: the K tokens of a column are neighbours; -1 =
+                        unknown */
 } sm_delay;
 
 /* Number of columns for T frames and K codebooks. */
