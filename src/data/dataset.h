@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Clips with and without a trait, cut from the user's audio. Clips are made on demand, deterministically by seed,
- * mono at the asked rate; splits are by track, never by clip. */
+/* Clips with and without a trait, cut from the user's audio. Clips are made on demand,
+ * deterministically by seed, mono at the asked rate; splits are by track, never by clip. */
 #ifndef SMITIN_DATA_DATASET_H
 #define SMITIN_DATA_DATASET_H
 
@@ -9,37 +9,42 @@
 #include "../base/error.h"
 
 typedef enum sm_recipe {
-    SM_RECIPE_RANDOM = 0, /* negatives: mixtures without the target; positives: such a mixture plus a target stem from
-                           * anywhere; silence trimmed from both pools (default) */
-    SM_RECIPE_PAIRED,     /* a full mixture against the same mixture minus the target, where the target sounds */
+    /* Negatives: mixtures without the target; positives: such a mixture plus a target stem from
+     * anywhere; silence trimmed from both pools (default). */
+    SM_RECIPE_RANDOM = 0,
+    /* A full mixture against the same mixture minus the target, where the target sounds. */
+    SM_RECIPE_PAIRED,
 } sm_recipe;
 
 typedef struct sm_dataset_options {
     sm_recipe recipe;
-    double seconds;     /* of a clip, 3 */
-    int sample_rate;    /* Hz */
-    int pairs;          /* positives = negatives = pairs over both splits, 500; fewer where the audio holds fewer
-                         * different ones, which a note says */
-    double test_share;  /* share of tracks held out, 0.2 */
+    double seconds;  /* of a clip, 3 */
+    int sample_rate; /* Hz */
+    int pairs; /* positives = negatives = pairs over both splits, 500; fewer where the audio holds
+                * fewer different ones, which a note says */
+    double test_share; /* share of tracks held out, 0.2 */
     uint64_t seed;
 } sm_dataset_options;
 
 typedef struct sm_dataset sm_dataset;
 
-/* What counts as sound: 100-ms blocks above -60 dBFS; silences of up to 0.4 s between two of them are part of the music.
- * A clip's trait fills at least 90 % of its blocks, over the whole clip and over its last second (where probes read),
- * and so does what else sounds in it. Levels are left as they are; sums may exceed 1.
+/* What counts as sound: 100-ms blocks above -60 dBFS; silences of up to 0.4 s between two of them
+ * are part of the music. A clip's trait fills at least 90 % of its blocks, over the whole clip and
+ * over its last second (where probes read), and so does what else sounds in it. Levels are left as
+ * they are; sums may exceed 1.
  *
- * With five or more tracks of a kind whole tracks are held out. With fewer, each is split in time, the end held out
- * behind a gap of one clip; a note says so. */
+ * With five or more tracks of a kind whole tracks are held out. With fewer, each is split in time,
+ * the end held out behind a gap of one clip; a note says so. */
 
-/* A folder of tracks, each a folder of stems (drums.wav, bass.wav, ...; any format the audio room reads), at any depth.
- * The target is the stem's file name without suffix, compared without case. "mixture" and "mix" files are not stems.
- * Rates, channels and lengths may differ. Broken files are skipped and reported through the notes below.
- * SMITIN_ERROR_ARGUMENT, saying what is missing, when no usable clips are left in either split. */
+/* A folder of tracks, each a folder of stems (drums.wav, bass.wav, ...; any format the audio room
+ * reads), at any depth. The target is the stem's file name without suffix, compared without case.
+ * "mixture" and "mix" files are not stems. Rates, channels and lengths may differ. Broken files are
+ * skipped and reported through the notes below. SMITIN_ERROR_ARGUMENT, saying what is missing, when
+ * no usable clips are left in either split. */
 smitin_status sm_dataset_open_stems(sm_dataset **dataset, const char *root, const char *target,
                                     const sm_dataset_options *options, smitin_error *error);
-/* Two folders of audio files, with and without the trait; searched recursively; each file is a track. */
+/* Two folders of audio files, with and without the trait; searched recursively; each file is a
+ * track. */
 smitin_status sm_dataset_open_folders(sm_dataset **dataset, const char *with, const char *without,
                                       const sm_dataset_options *options, smitin_error *error);
 void sm_dataset_free(sm_dataset *dataset); /* NULL is allowed */
@@ -51,7 +56,8 @@ bool sm_dataset_is_test(const sm_dataset *dataset, size_t clip);
 /* Name of the track the clip's background comes from. */
 const char *sm_dataset_track(const sm_dataset *dataset, size_t clip);
 /* Fill samples [clip_samples]. */
-smitin_status sm_dataset_clip(sm_dataset *dataset, size_t clip, float *samples, smitin_error *error);
+smitin_status sm_dataset_clip(sm_dataset *dataset, size_t clip, float *samples,
+                              smitin_error *error);
 
 /* What was skipped and why, one line each; n counts from 0; NULL past the end. */
 const char *sm_dataset_note(const sm_dataset *dataset, size_t n);

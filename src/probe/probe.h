@@ -11,11 +11,12 @@
  *
  *     1/2 |theta|^2 + C sum_i log(1 + exp(-s_i (<theta, x_i> + b))),     s_i = +-1
  *
- * the intercept not penalised, inputs not standardised (scikit-learn's default objective; C = 1 there).
- * x: row i at x + i * stride, D values; y[i] 0 or 1, both classes present. theta [D], *bias. Converges to the rounding
- * of doubles; the penalty keeps the minimum finite for separable data, too. */
-smitin_status sm_logistic_fit(const float *x, size_t stride, const uint8_t *y, size_t N, int D, double C,
-                              double *theta, double *bias, smitin_error *error);
+ * the intercept not penalised, inputs not standardised (scikit-learn's default objective; C = 1
+ * there). x: row i at x + i * stride, D values; y[i] 0 or 1, both classes present. theta [D],
+ * *bias. Converges to the rounding of doubles; the penalty keeps the minimum finite for separable
+ * data, too. */
+smitin_status sm_logistic_fit(const float *x, size_t stride, const uint8_t *y, size_t N, int D,
+                              double C, double *theta, double *bias, smitin_error *error);
 
 typedef struct sm_probe_set {
     const float *z;       /* [N, L, H, D] */
@@ -25,20 +26,22 @@ typedef struct sm_probe_set {
     int L, H, D;
 } sm_probe_set;
 
-/* Fit every head on the train split and fill the knob's tensors and counts (not its other metadata). Both splits need
- * both classes. The spreads are over train and test together, the centroids over train. The result does not depend on
- * the pool. `done`, when not NULL, counts finished heads for a
- * progress bar. */
+/* Fit every head on the train split and fill the knob's tensors and counts (not its other
+ * metadata). Both splits need both classes. The spreads are over train and test together, the
+ * centroids over train. The result does not depend on the pool. `done`, when not NULL, counts
+ * finished heads for a progress bar. */
 smitin_status sm_probe_fit(sm_knob_data *knob, const sm_probe_set *set, double C, sm_pool *pool,
                            atomic_int *done, smitin_error *error);
 
 /* Share of rows, as above, on the right side of <theta, x> + bias > 0. */
-double sm_logistic_accuracy(const float *x, size_t stride, const uint8_t *y, size_t N, int D, const double *theta,
-                            double bias);
+double sm_logistic_accuracy(const float *x, size_t stride, const uint8_t *y, size_t N, int D,
+                            const double *theta, double bias);
 
-/* accuracy over layers x heads as CSV: header "layer,head,accuracy_train,accuracy_test,sigma,weight_norm". */
+/* accuracy over layers x heads as CSV: header
+ * "layer,head,accuracy_train,accuracy_test,sigma,weight_norm". */
 smitin_status sm_probe_write_csv(const sm_knob_data *knob, const char *path, smitin_error *error);
 /* The same as a PNG heat map (test accuracy, rows layers, columns heads), drawn by gnuplot. */
-smitin_status sm_probe_write_heatmap(const sm_knob_data *knob, const char *path, smitin_error *error);
+smitin_status sm_probe_write_heatmap(const sm_knob_data *knob, const char *path,
+                                     smitin_error *error);
 
 #endif
