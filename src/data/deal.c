@@ -11,6 +11,8 @@
 #define SHARE_ACTIVE     0.9
 #define WHOLE_TRACKS_MIN 5 /* fewer tracks of a kind are split in time */
 
+#define UNUSED_NOTED 5 /* tracks without a clip that are named */
+
 /* What a window is asked for. */
 typedef enum wish { WITH, WITHOUT } wish;
 
@@ -268,7 +270,7 @@ static smitin_status fail_empty(const sm_deal *deal, const sm_library *library, 
 
 static smitin_status make_sources(sm_deal *deal, sm_library *library, smitin_error *error)
 {
-    size_t count = library->count;
+    size_t count = library->count, unused = 0;
     candidate *all = calloc(count > 0 ? count : 1, sizeof *all);
     deal->sources = SM_TAKE(library->arena, 2 * count, sm_source);
     if (all == NULL || deal->sources == NULL) {
@@ -277,10 +279,13 @@ static smitin_status make_sources(sm_deal *deal, sm_library *library, smitin_err
     }
     for (size_t i = 0; i < count; i++) {
         all[i] = look_at(deal, library, i);
-        if (all[i].last == 0)
+        if (all[i].last > 0) continue;
+        if (++unused <= UNUSED_NOTED)
             sm_library_note(library, "not used: '%s' has no %.1f s of the sound needed",
                             library->tracks[i].name, (double)deal->length / SM_BLOCKS_PER_SECOND);
     }
+    if (unused > UNUSED_NOTED)
+        sm_library_note(library, "not used either: %zu more tracks", unused - UNUSED_NOTED);
     qsort(all, count, sizeof *all, by_hash);
     split_all(deal, library, all, count);
     free(all);
