@@ -31,8 +31,25 @@ static bool is_folder(const char *path)
            (stat(path, &info) == 0 && S_ISDIR(info.st_mode));
 }
 
+static int check_trace(const generate_options *o)
+{
+    if (o->trace == NULL) return EXIT_DONE;
+    const size_t length = strlen(o->trace);
+    if (length < 5 || strcmp(o->trace + length - 4, ".csv") != 0) {
+        fprintf(stderr, "smitin: --trace %s: name a .csv file; the plot is written beside it.\n",
+                o->trace);
+        return EXIT_USAGE;
+    }
+    if (o->steering.uses_count > 0) return EXIT_DONE;
+    fprintf(stderr, "smitin: --trace shows what knobs do, and none is given. Add --knob NAME:0 to "
+                    "listen only.\n");
+    return EXIT_USAGE;
+}
+
 int generate_check_output(const generate_job *job)
 {
+    const int trace = check_trace(&job->options);
+    if (trace != EXIT_DONE) return trace;
     const char *output = job->options.output;
     const int pieces = job->options.session.pieces;
     if (to_stdout(job)) {
@@ -194,46 +211,44 @@ static int write_trace_csv(const generate_job *job, const char *path)
 /* The first piece's C(t), gain and threshold against time, one panel a knob. */
 static int plot_trace(const generate_job *job, const char *csv_path)
 {
-    const generate_options *o = &job->options;
+    const steering_options *knobs = &job->options.steering;
     smitin_error error = {0};
-    char script[16384], png[PATH_SIZE];
+    char script[16384], png[PATH_SIZE], csv[2 * PATH_SIZE];
     const char *dot = strrchr(csv_path, '.');
-    snprintf(png, sizeof png, "%.*s.png",
-             dot != NULL ? (int)(dot - csv_path) : (int)strlen(csv_path), csv_path);
-    size_t used = (size_t)snprintf(
-        script, sizeof script,
-        "set terminal pngcairo size 1000,%d\nset output '%s'\nset datafile separator ','\n"
-        "set multiplot layout %d,1\nset yrange [-0.02:1.05]\nset xlabel 'seconds'\n"
-        "set key outside\nset grid\n",
-        60 + 300 * o->steering.uses_count, png, o->steering.uses_count);
-    for (int i = 0; i < o->steering.uses_count && used < sizeof script; i++) {
-        const char *name = o->steering.uses[i].name;
-        char select[256];
-        snprintf(select, sizeof select, "(int($1)==0 && strcol(2) eq '%s' ?", name);
+    snprintf(png, sizeof png, "%.*s.png", (int)(dot - csv_path), csv_path);
+    sm_gnuplot_quote(csv, sizeof csv, csv_path);
+    size_t used = (size_t)snprintf(script, sizeof script,
+                                   "set datafile separator ','\nset multiplot layout %d,1\n"
+                                   "set yrange [-0.02:1.05]\nset xlabel 'seconds'\n"
+                                   "set key outside\nset grid\n",
+                                   knobs->uses_count);
+    for (int i = 0; i < knobs->uses_count && used < sizeof script; i++) {
+        char name[160];
+        sm_gnuplot_quote(name, sizeof name, knobs->uses[i].name);
         used += (size_t)snprintf(
             script + used, sizeof script - used,
-            "set title '%s: what the monitor hears, and how hard it is pushed'\n"
-            "plot '%s' using %s $4:1/0):6 skip 1 with lines lw 2 title 'presence C(t)',"
-            " '' using %s int($5)==1 ? $4:1/0):7 skip 1 with impulses lw 1 title 'gain g(t)',"
-            " '' using %s $4:1/0):9 skip 1 with lines dt 2 title 'threshold'\n",
-            name, csv_path, select, select, select);
+            "set title '%s: what the monitor hears, and how hard it pushes'\n"
+            "mine(p, k) = int(p) == 0 && k eq '%s'\n"
+            "plot '%s' using (mine($1, strcol(2)) ? $4 : 1/0):6 skip 1 with lines lw 2"
+            " title 'presence C(t)',"
+            " '' using (mine($1, strcol(2)) && int($5) ? $4 : 1/0):7 skip 1 with impulses"
+            " title 'gain g(t)',"
+            " '' using (mine($1, strcol(2)) ? $4 : 1/0):9 skip 1 with lines dt 2"
+            " title 'threshold'\n",
+            name, name, csv);
     }
     if (used >= sizeof script) {
         fprintf(stderr, "smitin: The plot of %s has too many knobs to draw.\n", csv_path);
         return EXIT_FAILED;
     }
-    if (sm_gnuplot(script, &error) != SMITIN_OK) return report_error(&error);
-    if (!o->quiet) fprintf(stderr, "trace: %s, %s\n", csv_path, png);
+    if (sm_gnuplot_png(png, 1000, 60 + 300 * knobs->uses_count, script, &error) != SMITIN_OK)
+        return report_error(&error);
+    if (!job->options.quiet) fprintf(stderr, "trace: %s, %s\n", csv_path, png);
     return EXIT_DONE;
 }
 
 static int write_trace(const generate_job *job)
 {
-    if (job->options.steering.uses_count == 0) {
-        fprintf(stderr, "smitin: --trace shows what knobs do, and none is given. Add --knob NAME:0 "
-                        "to listen only.\n");
-        return EXIT_USAGE;
-    }
     const int code = write_trace_csv(job, job->options.trace);
     return code == EXIT_DONE ? plot_trace(job, job->options.trace) : code;
 }

@@ -58,10 +58,10 @@ typedef enum smitin_status {
     SMITIN_ERROR_MEMORY,   /* an allocation failed */
     SMITIN_ERROR_IO,       /* a file is missing, unreadable or unwritable, or the disk is full */
     SMITIN_ERROR_FORMAT,   /* a file is damaged or not of the kind expected */
-    SMITIN_ERROR_MODEL,   /* the model is refused: missing tensors, wrong shapes, non-finite weights
-                           */
-    SMITIN_ERROR_KNOB,    /* the knob is refused: made for another model, wrong shape, non-finite */
-    SMITIN_ERROR_STATE,   /* the call does not fit the session's state */
+    SMITIN_ERROR_MODEL, /* the model is refused: damaged, missing tensors, wrong shapes, not finite
+                         */
+    SMITIN_ERROR_KNOB,  /* the knob is refused: damaged, made for another model, not finite */
+    SMITIN_ERROR_STATE, /* the call does not fit the session's state */
     SMITIN_ERROR_STOPPED, /* smitin_session_stop was called */
 } smitin_status;
 

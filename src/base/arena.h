@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* An arena: one growing list of aligned blocks that live and die together.
- * Models and sessions take all their memory from one at creation; nothing is taken during a step. */
+ * Models and sessions take all their memory from one at creation; nothing is taken during a step.
+ */
 #ifndef SMITIN_BASE_ARENA_H
 #define SMITIN_BASE_ARENA_H
 
@@ -13,8 +14,8 @@ sm_arena *sm_arena_new(void);
 /* Free every block. NULL is allowed. */
 void sm_arena_free(sm_arena *arena);
 
-/* `count * size` bytes, zeroed, aligned to 64 bytes. NULL on overflow or short memory; count 0 gives a
- * valid pointer to nothing. Freed with the arena only. */
+/* `count * size` bytes, zeroed, aligned to 64 bytes. NULL on overflow or short memory; count 0
+ * gives a valid pointer to nothing. Freed with the arena only. */
 void *sm_arena_take(sm_arena *arena, size_t count, size_t size);
 
 #define SM_TAKE(arena, count, type) ((type *)sm_arena_take((arena), (size_t)(count), sizeof(type)))

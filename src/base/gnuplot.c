@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -93,5 +94,47 @@ smitin_status sm_gnuplot(const char *script, smitin_error *error)
 done:
     if (input != NULL) fclose(input);
     if (complaints != NULL) fclose(complaints);
+    return status;
+}
+
+void sm_gnuplot_quote(char *out, size_t size, const char *text)
+{
+    size_t n = 0;
+    for (; *text != '\0' && n + 3 < size; text++) {
+        if ((unsigned char)*text < 32) continue;
+        if (*text == '\'') out[n++] = '\'';
+        out[n++] = *text;
+    }
+    out[n] = '\0';
+}
+
+smitin_status sm_gnuplot_png(const char *path, int width, int height, const char *script,
+                             smitin_error *error)
+{
+    const size_t length = strlen(path), quoted = 2 * length + 32;
+    const size_t size = strlen(script) + quoted + 128;
+    char *picture = malloc(length + sizeof ".tmp.png");
+    char *name = malloc(quoted);
+    char *whole = malloc(size);
+    smitin_status status = SMITIN_OK;
+    if (picture == NULL || name == NULL || whole == NULL) {
+        status = sm_fail_memory(error, path, size);
+    } else {
+        sprintf(picture, "%s.tmp.png", path);
+        sm_gnuplot_quote(name, quoted, picture);
+        snprintf(
+            whole, size,
+            "set terminal pngcairo noenhanced size %d,%d font 'sans,11'\nset output '%s'\n%s\n",
+            width, height, name, script);
+        status = sm_gnuplot(whole, error);
+        if (status == SMITIN_OK && rename(picture, path) != 0)
+            status =
+                sm_fail(error, SMITIN_ERROR_IO, "Cannot write %s: %s. Choose another output path.",
+                        path, strerror(errno));
+        if (status != SMITIN_OK) remove(picture);
+    }
+    free(picture);
+    free(name);
+    free(whole);
     return status;
 }

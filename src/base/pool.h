@@ -19,8 +19,8 @@ void sm_pool_free(sm_pool *pool); /* NULL is allowed */
 int sm_pool_threads(const sm_pool *pool);
 
 /* Run `task` over items 0..count-1 in chunks of at least `grain` items; returns when all are done.
- * Any thread may call; while another caller holds the workers, the work runs on the caller alone, as it
- * does with pool NULL, one thread, or count <= grain. Does not allocate. */
+ * Any thread may call; while another caller holds the workers, the work runs on the caller alone,
+ * as it does with pool NULL, one thread, or count <= grain. Does not allocate. */
 void sm_pool_run(sm_pool *pool, sm_pool_task task, void *context, int count, int grain);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Counter-based random numbers (Philox 4x32 with 10 rounds; Salmon et al., "Parallel random numbers:
- * as easy as 1, 2, 3", SC 2011). The same (seed, stream, counter) gives the same number whatever ran
- * before it and on any thread. */
+/* Counter-based random numbers (Philox 4x32 with 10 rounds; Salmon et al., "Parallel random
+ * numbers: as easy as 1, 2, 3", SC 2011). The same (seed, stream, counter) gives the same number
+ * whatever ran before it and on any thread. */
 #ifndef SMITIN_BASE_RNG_H
 #define SMITIN_BASE_RNG_H
 

@@ -88,6 +88,13 @@ static smitin_status load_model(smitin_engine *engine, smitin_error *error)
     return sm_lm_fingerprint(engine->lm, engine->fingerprint, error);
 }
 
+smitin_status sm_engine_refusal(smitin_status status, smitin_status refused, smitin_error *error)
+{
+    if (status != SMITIN_ERROR_FORMAT) return status;
+    if (error != NULL) error->status = refused;
+    return refused;
+}
+
 smitin_status smitin_engine_open(smitin_engine **out, const char *path,
                                  const smitin_engine_options *options, smitin_error *error)
 {
@@ -122,7 +129,7 @@ smitin_status smitin_engine_open(smitin_engine **out, const char *path,
     return SMITIN_OK;
 failed:
     smitin_engine_free(engine);
-    return status;
+    return sm_engine_refusal(status, SMITIN_ERROR_MODEL, error);
 }
 
 void smitin_engine_free(smitin_engine *engine)

@@ -40,4 +40,8 @@ int sm_engine_frames(const struct smitin_engine *engine, double seconds);
 smitin_status sm_engine_encode_frames(const struct smitin_engine *engine, const float *samples,
                                       size_t count, int32_t *codes, smitin_error *error);
 
+/* A damaged file of a model or a knob is a refusal of that model or knob: FORMAT becomes `refused`,
+ * all else stays. */
+smitin_status sm_engine_refusal(smitin_status status, smitin_status refused, smitin_error *error);
+
 #endif

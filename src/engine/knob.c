@@ -18,7 +18,7 @@ smitin_status smitin_knob_load(smitin_knob **out, const char *path, smitin_error
     const smitin_status status = sm_knob_data_read(&knob->data, path, error);
     if (status != SMITIN_OK) {
         free(knob);
-        return status;
+        return sm_engine_refusal(status, SMITIN_ERROR_KNOB, error);
     }
     *out = knob;
     return SMITIN_OK;

@@ -9,8 +9,6 @@
 #include "../base/outfile.h"
 #include "probe.h"
 
-#define PATH_BYTES 1024
-
 /* A text that grows; `data` is NULL once memory was short. */
 typedef struct text {
     char *data;
@@ -21,7 +19,7 @@ static void add(text *out, const char *format, ...) SM_PRINTF(2, 3);
 
 static void add(text *out, const char *format, ...)
 {
-    char line[2 * PATH_BYTES + 64];
+    char line[512];
     va_list arguments;
     va_start(arguments, format);
     int n = vsnprintf(line, sizeof line, format, arguments);
@@ -63,34 +61,16 @@ smitin_status sm_probe_write_csv(const sm_knob_data *knob, const char *path, smi
     return status;
 }
 
-/* The inside of a gnuplot string in single quotes: those in double quotes would run what stands
- * between backquotes. */
-static void quote(char *out, size_t size, const char *in)
+static void add_settings(text *script, const sm_knob_data *knob)
 {
-    size_t n = 0;
-    for (; *in != '\0' && n + 3 < size; in++) {
-        if ((unsigned char)*in < 32) continue;
-        if (*in == '\'') out[n++] = '\'';
-        out[n++] = *in;
-    }
-    out[n] = '\0';
-}
-
-static void add_settings(text *script, const sm_knob_data *knob, const char *picture)
-{
-    char trait[2 * sizeof knob->meta.trait + 3], path[2 * PATH_BYTES];
-    quote(trait, sizeof trait, knob->meta.trait);
-    quote(path, sizeof path, picture);
+    char trait[2 * sizeof knob->meta.trait + 3];
+    sm_gnuplot_quote(trait, sizeof trait, knob->meta.trait);
     double best = 0.0, mean = 0.0;
     int total = knob->L * knob->H;
     for (int i = 0; i < total; i++) {
         best = fmax(best, (double)knob->accuracy_test[i]);
         mean += (double)knob->accuracy_test[i] / total;
     }
-    int width = 320 + 44 * knob->H, height = 200 + 34 * knob->L;
-    add(script, "set terminal pngcairo noenhanced size %d,%d font \"sans,11\"\n",
-        width > 4000 ? 4000 : width, height > 4000 ? 4000 : height);
-    add(script, "set output '%s'\n", path);
     add(script, "set title '%s: test accuracy of the heads (best %.1f %%, mean %.1f %%)'\n", trait,
         100.0 * best, 100.0 * mean);
     add(script,
@@ -106,14 +86,8 @@ static void add_settings(text *script, const sm_knob_data *knob, const char *pic
 smitin_status sm_probe_write_heatmap(const sm_knob_data *knob, const char *path,
                                      smitin_error *error)
 {
-    if (strlen(path) > PATH_BYTES - 16)
-        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "the heat map's path is longer than %d bytes; shorten it", PATH_BYTES - 16);
-    /* Drawn beside its final place, so that a failure leaves an older picture as it was. */
-    char picture[PATH_BYTES];
-    snprintf(picture, sizeof picture, "%s.tmp.png", path);
     text script = text_new();
-    add_settings(&script, knob, picture);
+    add_settings(&script, knob);
     add(&script, "$cells << END\n");
     for (int i = 0; i < knob->L * knob->H; i++)
         add(&script, "%d %d %.2f\n", i % knob->H, i / knob->H,
@@ -124,11 +98,9 @@ smitin_status sm_probe_write_heatmap(const sm_knob_data *knob, const char *path,
                      "with labels font \"sans,8\" tc rgb variable");
     add(&script, "\n");
     if (script.data == NULL) return sm_fail_memory(error, path, script.capacity);
-    smitin_status status = sm_gnuplot(script.data, error);
+    const int width = 320 + 44 * knob->H, height = 200 + 34 * knob->L;
+    const smitin_status status = sm_gnuplot_png(path, width > 4000 ? 4000 : width,
+                                                height > 4000 ? 4000 : height, script.data, error);
     free(script.data);
-    if (status == SMITIN_OK && rename(picture, path) != 0)
-        status =
-            sm_fail(error, SMITIN_ERROR_IO, "cannot write '%s'; choose another output path", path);
-    if (status != SMITIN_OK) remove(picture);
     return status;
 }

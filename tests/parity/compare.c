@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Our numbers against reference.safetensors of a folder, part by part: compare FOLDER [THREADS].
- * Prints the largest differences; exit status 1 when one is beyond its bound. See README.md here.
+/* Our numbers against reference.safetensors of a folder, part by part: compare FOLDER [THREADS
+ * [STEPS]]. Prints the largest differences; exit status 1 when one is beyond its bound. See
+ * README.md here.
  */
 #include <math.h>
 #include <stdio.h>
@@ -136,11 +137,12 @@ static void compare_codec(run *r)
 
 /* Greedy generation on our own; the logits of both rows are compared with the reference's as long
  * as the codes agree, which is to the end unless a near-tie falls the other way. */
-static void compare_decoder(run *r, const float *text, int tokens)
+static void compare_decoder(run *r, const float *text, int tokens, int steps)
 {
     const sm_tensor *logits = need(r, "logits"), *codes = need(r, "made");
     const int K = r->config.lm.codebooks, V = r->config.lm.vocab, T = (int)codes->shape[1];
     const int S = sm_delay_columns(T, K);
+    if (steps <= 0 || steps > S - 1) steps = S - 1;
     const size_t row = (size_t)(K * V);
     smitin_error error;
     sm_lm_state *state = NULL;
@@ -162,7 +164,7 @@ static void compare_decoder(run *r, const float *text, int tokens)
     sm_delay_init(&grid, T, K, V, cells);
     const sm_sampling greedy = {.temperature = 0.0};
     const double started = now();
-    for (int s = 0; s + 1 < S; s++) {
+    for (int s = 0; s < steps; s++) {
         for (int i = 0; i < 2 * K; i++) feed[i] = cells[s * K + i % K];
         sm_lm_forward(state, r->kernels, r->pool, feed, 1, NULL, 0, out, NULL);
         memcpy(all + (size_t)s * 2 * row, out, 2 * row * sizeof *out);
@@ -172,10 +174,15 @@ static void compare_decoder(run *r, const float *text, int tokens)
         sm_delay_write(&grid, s + 1, next);
     }
     const double seconds = now() - started;
-    sm_delay_revert(&grid, T, made, T);
-    report(r, "logits, every step, both rows", all, logits->data, logits->count, 1e-3);
-    report_codes(r, "greedy codes, guidance 3", made, codes->data, codes->count);
-    printf("%-28s %.1f steps/s (2 rows)\n", "decoder speed", (S - 1) / seconds);
+    const int frames = sm_delay_complete(&grid, steps + 1);
+    sm_delay_revert(&grid, frames, made, T);
+    report(r, "logits, every step, both rows", all, logits->data, (size_t)steps * 2 * row, 1e-3);
+    for (int k = 0; k < K; k++) {
+        const size_t at = (size_t)(k * T);
+        report_codes(r, "greedy codes, guidance 3", made + at,
+                     (const char *)codes->data + at * sizeof *made, (size_t)frames);
+    }
+    printf("%-28s %.1f steps/s (2 rows)\n", "decoder speed", steps / seconds);
     sm_lm_state_free(state);
     free(cells), free(made), free(order), free(out), free(all), free(scratch);
 }
@@ -204,8 +211,9 @@ int main(int argc, char **argv)
 {
     smitin_error error;
     run r = {.failures = 0};
+    setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc < 2) {
-        fprintf(stderr, "usage: compare FOLDER [THREADS]\n");
+        fprintf(stderr, "usage: compare FOLDER [THREADS [STEPS]]\n");
         return 2;
     }
     if (open_all(&r, argv[1], argc > 2 ? atoi(argv[2]) : 0, &error) != SMITIN_OK) {
@@ -216,7 +224,7 @@ int main(int argc, char **argv)
     int tokens = 0;
     float *text = compare_text(&r, &tokens);
     compare_codec(&r);
-    compare_decoder(&r, text, tokens);
+    compare_decoder(&r, text, tokens, argc > 3 ? atoi(argv[3]) : 0);
     free(text);
     sm_pool_free(r.pool);
     sm_arena_free(r.arena);
