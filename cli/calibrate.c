@@ -86,6 +86,7 @@ smitin_status calibrate_knob(calibration *result, const smitin_engine *engine, c
     }
     smitin_knob_free(knob);
     const double rise = highest - result->presence[0];
+    result->rise = rise;
     result->default_alpha = reach(result, result->presence[0] + 0.5 * rise);
     result->max_alpha = reach(result, result->presence[0] + 0.9 * rise);
     return status;

@@ -13,6 +13,7 @@ typedef struct calibration {
     double dose[CALIBRATE_POINTS];
     double default_alpha; /* half of the reachable rise in presence */
     double max_alpha;     /* nine tenths of it: beyond, only the dose grows */
+    double rise;          /* in mean presence, the highest less the unsteered one */
 } calibration;
 
 /* Continue `pieces` clips [pieces, count] without the trait for `seconds` at every alpha. The knob

@@ -255,6 +255,15 @@ static int write_trace(const generate_job *job)
 
 /* ---- Audio ---- */
 
+static void print_piece(const generate_job *job, int index, const char *path, size_t count,
+                        double lufs)
+{
+    char loudness[32] = "too quiet or short to measure";
+    if (isfinite(lufs)) snprintf(loudness, sizeof loudness, "%.1f LUFS", lufs);
+    fprintf(stderr, "%s: %.2f s, %s, seed %llu\n", path, (double)count / job->info.sample_rate,
+            loudness, (unsigned long long)(job->options.session.seed + (uint64_t)index));
+}
+
 /* One piece: limit its peak, measure it, write it with its settings; the JSON is appended to `all`.
  */
 static int write_piece(generate_job *job, int index, json_t *all)
@@ -295,9 +304,7 @@ static int write_piece(generate_job *job, int index, json_t *all)
     int code = status == SMITIN_OK ? EXIT_DONE : report_error(&error);
     if (code == EXIT_DONE && !to_stdout(job)) code = write_json(settings, beside);
     if (code == EXIT_DONE && !o->quiet)
-        fprintf(stderr, "%s: %.2f s, %.1f LUFS, seed %llu\n",
-                to_stdout(job) ? "standard output" : path, (double)count / job->info.sample_rate,
-                lufs, (unsigned long long)(o->session.seed + (uint64_t)index));
+        print_piece(job, index, to_stdout(job) ? "standard output" : path, count, lufs);
     json_array_append_new(all, settings);
     free(comment);
     free(samples);

@@ -17,6 +17,9 @@ static const char *const recipe_names[] = {"random", "paired", NULL};
 
 enum { CLIPS_A_PASS = 16 };
 
+/* A rise in mean presence that seeds alone do not make. */
+static const double SMALLEST_RISE = 0.05;
+
 typedef struct train_options {
     const char *model, *stems, *target, *with, *without, *name, *output, *licence, *cpu_level;
     int recipe, pairs, threads, calibrate_pieces;
@@ -166,13 +169,20 @@ static int calibrate(train_job *job)
                        sm_dataset_clip_samples(job->dataset), o->calibrate_seconds, o->quiet,
                        &error) != SMITIN_OK)
         return report_error(&error);
-    job->knob->meta.default_alpha = result.default_alpha;
-    job->knob->meta.max_alpha = result.max_alpha;
-    if (o->quiet) return EXIT_DONE;
-    fprintf(stderr, "   alpha   presence   dose\n");
-    for (int i = 0; i < CALIBRATE_POINTS; i++)
+    if (!o->quiet) fprintf(stderr, "   alpha   presence   dose\n");
+    for (int i = 0; i < CALIBRATE_POINTS && !o->quiet; i++)
         fprintf(stderr, "%8.3g   %8.3f   %.3g\n", result.alpha[i], result.presence[i],
                 result.dose[i]);
+    if (result.rise < SMALLEST_RISE) {
+        fprintf(stderr,
+                "smitin: No strength moved what this knob hears (by %.3f at most), so its scale "
+                "stays at "
+                "alpha %g and %g. More or clearer examples may make a knob that works.\n",
+                result.rise, job->knob->meta.default_alpha, job->knob->meta.max_alpha);
+        return EXIT_DONE;
+    }
+    job->knob->meta.default_alpha = result.default_alpha;
+    job->knob->meta.max_alpha = result.max_alpha;
     return EXIT_DONE;
 }
 

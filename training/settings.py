@@ -26,7 +26,7 @@ class CodecTraining:
     steps: int = 4000
     batch: int = 10
     frames: int = 32            # crop length in codec frames
-    lr: float = 1e-3
+    lr: float = 6e-4
     warmup: int = 100
     decay: float = 0.3          # last part of the run in which the rate falls to nearly zero
     free_steps: int = 600       # plain auto-encoder before the codebooks are initialised

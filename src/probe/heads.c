@@ -2,6 +2,7 @@
 /* Owns fitting one probe per head and what a knob keeps of each: unit directions, spreads,
  * accuracies. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include "../base/blas.h"
@@ -206,6 +207,12 @@ smitin_status sm_probe_fit(sm_knob_data *knob, const sm_probe_set *set, double C
         if (memory.errors[i].status != SMITIN_OK)
             status = sm_fail(error, memory.errors[i].status, "layer %d, head %d: %s", i / set->H,
                              i % set->H, memory.errors[i].message);
+    bool dead = true;
+    for (int i = 0; i < heads && dead; i++) dead = knob->sigma[i] == 0.0f;
+    if (status == SMITIN_OK && dead)
+        status = sm_fail(error, SMITIN_ERROR_MODEL,
+                         "every head of the model says the same about all segments; its weights or "
+                         "its codec are empty, so there is nothing to learn from");
     knob->meta.train_count = (int)train;
     knob->meta.test_count = (int)(set->N - train);
     free_memory(&memory);

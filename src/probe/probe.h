@@ -29,7 +29,7 @@ typedef struct sm_probe_set {
 /* Fit every head on the train split and fill the knob's tensors and counts (not its other
  * metadata). Both splits need both classes. The spreads are over train and test together, the
  * centroids over train. The result does not depend on the pool. `done`, when not NULL, counts
- * finished heads for a progress bar. */
+ * finished heads for a progress bar. SMITIN_ERROR_MODEL when no head differs between segments. */
 smitin_status sm_probe_fit(sm_knob_data *knob, const sm_probe_set *set, double C, sm_pool *pool,
                            atomic_int *done, smitin_error *error);
 

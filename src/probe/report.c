@@ -98,7 +98,8 @@ smitin_status sm_probe_write_heatmap(const sm_knob_data *knob, const char *path,
                      "with labels font \"sans,8\" tc rgb variable");
     add(&script, "\n");
     if (script.data == NULL) return sm_fail_memory(error, path, script.capacity);
-    const int width = 320 + 44 * knob->H, height = 200 + 34 * knob->L;
+    /* Never narrower than its title. */
+    const int width = knob->H < 7 ? 620 : 320 + 44 * knob->H, height = 200 + 34 * knob->L;
     const smitin_status status = sm_gnuplot_png(path, width > 4000 ? 4000 : width,
                                                 height > 4000 ? 4000 : height, script.data, error);
     free(script.data);

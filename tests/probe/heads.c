@@ -177,6 +177,21 @@ static void test_dead_head(void **state)
     free(d);
 }
 
+/* A model without weights must not pass for a probe of 50 %. */
+static void test_dead_model(void **state)
+{
+    (void)state;
+    smitin_error error;
+    data *d = make();
+    for (int i = 0; i < N * HEADS * D; i++) d->z[i] = 0.25f;
+    sm_knob_data *knob = NULL;
+    ASSERT_OK(sm_knob_data_new(&knob, L, H, D, &error));
+    ASSERT_FAILS(sm_probe_fit(knob, &d->set, 1.0, NULL, NULL, &error), SMITIN_ERROR_MODEL,
+                 "the same about all segments");
+    sm_knob_data_free(knob);
+    free(d);
+}
+
 static void test_reports(void **state)
 {
     (void)state;
@@ -232,6 +247,7 @@ int main(void)
         cmocka_unit_test(test_finds_the_head),    cmocka_unit_test(test_definitions),
         cmocka_unit_test(test_same_for_any_pool), cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_dead_head),         cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_dead_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,3 +77,26 @@ def si_sdr(output, target):
     factor = (output * target).sum(1, keepdim=True) / (target.square().sum(1, keepdim=True) + 1e-9)
     part = factor * target
     return 10 * torch.log10((part.square().sum(1) + 1e-9) / ((output - part).square().sum(1) + 1e-9))
+
+
+class Balancer:
+    """Adds the gradients of several losses in the output, each brought to a set share.
+
+    The raw gradient of a log spectrum is enormous wherever a crop is nearly silent. Each row's
+    gradient is therefore scaled by the loss's running norm, and no row may exceed that norm.
+    """
+
+    def __init__(self, shares, rate=0.98):
+        self.shares, self.rate, self.norms = shares, rate, {}
+
+    def __call__(self, output, losses):
+        """Gradient [B, T] for `output` from {name: loss}; every loss must depend on it."""
+        total, names = 0.0, [n for n in losses if self.shares.get(n)]
+        for name in names:
+            grad, = torch.autograd.grad(losses[name], output, retain_graph=name != names[-1])
+            norm = grad.norm(dim=1, keepdim=True) + 1e-12
+            mean = norm.median().item()
+            known = self.norms.get(name, mean)
+            self.norms[name] = known * self.rate + mean * (1 - self.rate)
+            total = total + grad * (self.shares[name] / norm.clamp(min=self.norms[name]))
+        return total / len(output)

@@ -11,7 +11,8 @@ from ..settings import HOP, CodecTraining
 from . import losses, model as codec_model
 from .fast import Fast
 
-WEIGHTS = {"mel": 4.0, "linear": 0.3, "wave": 2.0, "commit": 0.5}
+SHARES = {"mel": 1.0, "linear": 0.3, "wave": 0.7}      # of the gradient in the output
+COMMIT = 0.02
 
 
 class Trainer:
@@ -26,7 +27,8 @@ class Trainer:
         self.fast = Fast(self.model, compiled=not args.eager)
         self.quantizer = codec_model.Quantizer(self.model, plan.ema)
         self.spectral = losses.SpectralLoss().to(device)
-        self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=plan.lr, betas=(0.8, 0.99),
+        self.balance = losses.Balancer(SHARES)
+        self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=plan.lr, betas=(0.9, 0.99),
                                            weight_decay=1e-3)
         self.average = runs.Average(self.model, plan.weight_ema)
         self.step, self.ready, self.latents = 0, False, []
@@ -77,20 +79,22 @@ class Trainer:
         output = self.fast.decode(quantized)
         mel, linear = self.spectral(output, wave)
         shape = losses.wave_loss(output, wave)
-        loss = WEIGHTS["mel"] * mel + WEIGHTS["linear"] * linear + WEIGHTS["wave"] * shape + \
-            WEIGHTS["commit"] * commit
         factor = runs.trapezoid(self.step, self.args.steps, self.plan.warmup, self.plan.decay)
         for group in self.optimiser.param_groups:
             group["lr"] = self.plan.lr * factor
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        grad = self.balance(output, {"mel": mel, "linear": linear, "wave": shape})
+        if commit.requires_grad:
+            torch.autograd.backward([output, COMMIT * commit], [grad, None])
+        else:
+            output.backward(grad)
         runs.mean([p.grad for p in self.model.parameters()])
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
         if torch.isfinite(norm):
             self.optimiser.step()
             self.average.update(self.model)
         self.step += 1
-        return {"loss": loss.item(), "mel": mel.item(), "linear": linear.item(), "wave": shape.item(),
+        return {"mel": mel.item(), "linear": linear.item(), "wave": shape.item(),
                 "commit": commit.item(), "norm": norm.item(), "revived": revived,
                 "used": [] if codes is None else [len(c.unique()) for c in codes],
                 "sdr": losses.si_sdr(output.detach(), wave).median().item()}
