@@ -12,7 +12,7 @@ import tempfile
 import unittest
 import wave
 
-SMITIN, MODEL = sys.argv[1], sys.argv[2]
+SMITIN, MODEL = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 RATE = 2000  # of the tiny model
 
 
