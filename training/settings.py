@@ -26,10 +26,10 @@ class CodecTraining:
     steps: int = 4000
     batch: int = 10
     frames: int = 32            # crop length in codec frames
-    lr: float = 6e-4
+    lr: float = 1e-3
     warmup: int = 100
     decay: float = 0.3          # last part of the run in which the rate falls to nearly zero
-    free_steps: int = 600       # plain auto-encoder before the codebooks are initialised
+    free_steps: int = 500       # plain auto-encoder before the codebooks are initialised
     ema: float = 0.99           # codebook averages
     weight_ema: float = 0.998
 

@@ -12,7 +12,9 @@ from . import losses, model as codec_model
 from .fast import Fast
 
 SHARES = {"mel": 1.0, "linear": 0.3, "wave": 0.7}      # of the gradient in the output
-COMMIT = 0.02
+COMMIT = 0.5        # of the decoder's gradient in the latents: pulls them to their codes
+LAST_SHARE = 0.02   # of the rate, for the last convolution: its one gain is small and scales everything,
+                    # and steps of the full rate make the level of the output jump by a third
 
 
 class Trainer:
@@ -28,8 +30,11 @@ class Trainer:
         self.quantizer = codec_model.Quantizer(self.model, plan.ema)
         self.spectral = losses.SpectralLoss().to(device)
         self.balance = losses.Balancer(SHARES)
-        self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=plan.lr, betas=(0.9, 0.99),
-                                           weight_decay=1e-3)
+        last = list(self.model.decoder.layers[-1].parameters())
+        slow = {id(p) for p in last}
+        self.optimiser = torch.optim.AdamW(
+            [{"params": [p for p in self.model.parameters() if id(p) not in slow], "share": 1.0},
+             {"params": last, "share": LAST_SHARE}], lr=plan.lr, betas=(0.9, 0.99), weight_decay=1e-3)
         self.average = runs.Average(self.model, plan.weight_ema)
         self.step, self.ready, self.latents = 0, False, []
         if self.path.exists():
@@ -45,7 +50,8 @@ class Trainer:
 
     def resume(self, state):
         self.model.load_state_dict(state["model"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        if len(state["optimiser"]["param_groups"]) == 2:
+            self.optimiser.load_state_dict(state["optimiser"])
         self.average.load_state_dict(state["average"])
         self.step, self.ready = state["step"], state["ready"]
         torch.manual_seed(self.plan.seed + 1000 * self.step + self.rank)
@@ -73,31 +79,38 @@ class Trainer:
             self.ready, self.latents = True, []
         return latents, latents.new_zeros(()), None, 0
 
-    def train_step(self):
-        wave = self.batch()
-        quantized, commit, codes, revived = self.quantize(self.fast.encode(wave))
-        output = self.fast.decode(quantized)
+    def gradients(self, wave):
+        """Backward pass with balanced shares; returns what is logged."""
+        latents = self.fast.encode(wave)
+        quantized, commit, codes, revived = self.quantize(latents)
+        inner = quantized.detach().requires_grad_()
+        output = self.fast.decode(inner)
         mel, linear = self.spectral(output, wave)
         shape = losses.wave_loss(output, wave)
+        output.backward(self.balance(output, {"mel": mel, "linear": linear, "wave": shape}))
+        grad = inner.grad
+        if codes is not None:
+            pull, = torch.autograd.grad(commit, latents, retain_graph=True)
+            grad = grad + pull * (COMMIT * grad.norm() / (pull.norm() + 1e-12))
+        latents.backward(grad)
+        return {"mel": mel.item(), "linear": linear.item(), "wave": shape.item(),
+                "commit": commit.item(), "latents": latents.detach().std().item(), "revived": revived,
+                "used": [] if codes is None else [len(c.unique()) for c in codes],
+                "sdr": losses.si_sdr(output.detach(), wave).median().item()}
+
+    def train_step(self):
+        self.optimiser.zero_grad(set_to_none=True)
+        values = self.gradients(self.batch())
+        runs.mean([p.grad for p in self.model.parameters()])
         factor = runs.trapezoid(self.step, self.args.steps, self.plan.warmup, self.plan.decay)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.plan.lr * factor
-        self.optimiser.zero_grad(set_to_none=True)
-        grad = self.balance(output, {"mel": mel, "linear": linear, "wave": shape})
-        if commit.requires_grad:
-            torch.autograd.backward([output, COMMIT * commit], [grad, None])
-        else:
-            output.backward(grad)
-        runs.mean([p.grad for p in self.model.parameters()])
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+            group["lr"] = self.plan.lr * factor * group["share"]
+        norm = torch.nn.utils.clip_grad_norm_(self.optimiser.param_groups[0]["params"], 2.0)
         if torch.isfinite(norm):
             self.optimiser.step()
             self.average.update(self.model)
         self.step += 1
-        return {"mel": mel.item(), "linear": linear.item(), "wave": shape.item(),
-                "commit": commit.item(), "norm": norm.item(), "revived": revived,
-                "used": [] if codes is None else [len(c.unique()) for c in codes],
-                "sdr": losses.si_sdr(output.detach(), wave).median().item()}
+        return dict(values, norm=norm.item())
 
 
 def work(rank, args):
