@@ -45,9 +45,9 @@ bool find_model(const char *name, char *path, size_t size)
         if (length > 0 && (size_t)length < size && is_there(path)) return true;
     }
     fprintf(stderr,
-            "smitin: There is no model \"%s\", neither here nor under models/, $SMITIN_MODELS or "
-            "%s/models. Give the "
-            "directory that holds config.json with -m.\n",
+            "smitin: there is no model \"%s\", neither here nor under models/, $SMITIN_MODELS or "
+            "%s/models; give the "
+            "directory that holds config.json with -m\n",
             name, SMITIN_DATADIR);
     return false;
 }
@@ -70,7 +70,7 @@ bool find_knob(const char *name, const char *model_path, char *path, size_t size
     if (strchr(name, '/') != NULL || strstr(name, ".safetensors") != NULL) {
         snprintf(path, size, "%s", name);
         if (is_there(path)) return true;
-        fprintf(stderr, "smitin: There is no knob file %s.\n", name);
+        fprintf(stderr, "smitin: there is no knob file %s\n", name);
         return false;
     }
     user_knobs(user, sizeof user);
@@ -82,9 +82,9 @@ bool find_knob(const char *name, const char *model_path, char *path, size_t size
         if (length > 0 && (size_t)length < size && is_there(path)) return true;
     }
     fprintf(stderr,
-            "smitin: There is no knob \"%s\" here, in $SMITIN_KNOBS, %s or %s. Train one with "
+            "smitin: there is no knob \"%s\" here, in $SMITIN_KNOBS, %s or %s; train one with "
             "\"smitin knob train\", or "
-            "give the path of a .knob.safetensors file.\n",
+            "give the path of a .knob.safetensors file\n",
             name, user, own);
     return false;
 }

@@ -116,7 +116,7 @@ static int read_clips(generate_job *job)
     size_t shortest = SIZE_MAX;
     job->clips = calloc((size_t)o->inputs.count + 1, sizeof *job->clips);
     if (job->clips == NULL) {
-        fprintf(stderr, "smitin: There is not enough memory for %d clips.\n", o->inputs.count);
+        fprintf(stderr, "smitin: there is not enough memory for %d clips\n", o->inputs.count);
         return EXIT_FAILED;
     }
     for (int i = 0; i < o->inputs.count; i++) {
@@ -127,7 +127,7 @@ static int read_clips(generate_job *job)
     }
     for (int i = 0; i < o->inputs.count; i++) {
         if (job->clips[i].frames != shortest && !o->quiet)
-            fprintf(stderr, "smitin: %s is cut to %.2f s, the shortest of the clips.\n",
+            fprintf(stderr, "smitin: %s is cut to %.2f s, the shortest of the clips\n",
                     o->inputs.items[i], (double)shortest / job->info.sample_rate);
         job->clips[i].frames = shortest;
     }

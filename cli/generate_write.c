@@ -36,13 +36,13 @@ static int check_trace(const generate_options *o)
     if (o->trace == NULL) return EXIT_DONE;
     const size_t length = strlen(o->trace);
     if (length < 5 || strcmp(o->trace + length - 4, ".csv") != 0) {
-        fprintf(stderr, "smitin: --trace %s: name a .csv file; the plot is written beside it.\n",
+        fprintf(stderr, "smitin: --trace %s: name a .csv file; the plot is written beside it\n",
                 o->trace);
         return EXIT_USAGE;
     }
     if (o->steering.uses_count > 0) return EXIT_DONE;
-    fprintf(stderr, "smitin: --trace shows what knobs do, and none is given. Add --knob NAME:0 to "
-                    "listen only.\n");
+    fprintf(stderr, "smitin: --trace shows what knobs do, and none is given; add --knob NAME:0 to "
+                    "listen only\n");
     return EXIT_USAGE;
 }
 
@@ -54,13 +54,13 @@ int generate_check_output(const generate_job *job)
     const int pieces = job->options.session.pieces;
     if (to_stdout(job)) {
         if (pieces == 1 && !job->options.json) return EXIT_DONE;
-        fprintf(stderr, "smitin: Standard output takes one piece and no JSON beside it; give a "
-                        "folder with -o.\n");
+        fprintf(stderr, "smitin: standard output takes one piece and no JSON beside it; give a "
+                        "folder with -o\n");
         return EXIT_USAGE;
     }
     if (is_folder(output) && mkdir(output, 0777) != 0 && access(output, W_OK) != 0) {
         fprintf(stderr,
-                "smitin: The folder %s cannot be made or written to. Choose another with -o.\n",
+                "smitin: the folder %s cannot be made or written to; choose another with -o\n",
                 output);
         return EXIT_FAILED;
     }
@@ -69,7 +69,7 @@ int generate_check_output(const generate_job *job)
     if (suffix == NULL || strchr(suffix, '/') != NULL ||
         (strcmp(suffix, ".wav") != 0 && strcmp(suffix, ".flac") != 0 &&
          strcmp(suffix, ".ogg") != 0)) {
-        fprintf(stderr, "smitin: %s: the suffix names the format; use .wav, .flac or .ogg.\n",
+        fprintf(stderr, "smitin: %s: the suffix names the format; use .wav, .flac or .ogg\n",
                 output);
         return EXIT_USAGE;
     }
@@ -80,7 +80,7 @@ int generate_check_output(const generate_job *job)
     if (access(folder, W_OK) == 0) return EXIT_DONE;
     fprintf(
         stderr,
-        "smitin: The folder %s is not there or not writable. Make it, or choose another with -o.\n",
+        "smitin: the folder %s is not there or not writable; make it, or choose another with -o\n",
         folder);
     return EXIT_FAILED;
 }
@@ -156,8 +156,8 @@ static int write_json(const json_t *root, const char *path)
     char *text = json_dumps(root, JSON_INDENT(2));
     if (text == NULL) {
         fprintf(stderr,
-                "smitin: The settings for %s could not be put into JSON; a path or prompt is not "
-                "UTF-8.\n",
+                "smitin: the settings for %s could not be put into JSON; a path or prompt is not "
+                "UTF-8\n",
                 path);
         return EXIT_FAILED;
     }
@@ -194,7 +194,7 @@ static int write_trace_csv(const generate_job *job, const char *path)
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     if (out == NULL) {
-        fprintf(stderr, "smitin: There is not enough memory for the trace.\n");
+        fprintf(stderr, "smitin: there is not enough memory for the trace\n");
         return EXIT_FAILED;
     }
     fprintf(out, "piece,knob,column,seconds,scheduled,presence,gain,dose,threshold\n");
@@ -238,7 +238,7 @@ static int plot_trace(const generate_job *job, const char *csv_path)
             name, name, csv);
     }
     if (used >= sizeof script) {
-        fprintf(stderr, "smitin: The plot of %s has too many knobs to draw.\n", csv_path);
+        fprintf(stderr, "smitin: the plot of %s has too many knobs to draw\n", csv_path);
         return EXIT_FAILED;
     }
     if (sm_gnuplot_png(png, 1000, 60 + 300 * knobs->uses_count, script, &error) != SMITIN_OK)
@@ -282,7 +282,7 @@ static int write_piece(generate_job *job, int index, json_t *all)
     }
     float *samples = malloc(count * sizeof *samples);
     if (samples == NULL) {
-        fprintf(stderr, "smitin: There is not enough memory to write piece %d.\n", index);
+        fprintf(stderr, "smitin: there is not enough memory to write piece %d\n", index);
         return EXIT_FAILED;
     }
     memcpy(samples, made, count * sizeof *samples);
@@ -327,9 +327,9 @@ static void print_summary(const generate_job *job)
             dose += report.dose / o->session.pieces;
             if (report.tripped)
                 fprintf(stderr,
-                        "smitin: Knob %s switched itself off in piece %d: its monitor read a value "
+                        "smitin: knob %s switched itself off in piece %d: its monitor read a value "
                         "that is not a "
-                        "number.\n",
+                        "number\n",
                         o->steering.uses[i].name, piece);
         }
         fprintf(stderr, "knob %s: alpha %.3g, success %.0f %%, presence %.2f, dose %.3g\n",
@@ -348,7 +348,7 @@ int generate_write(generate_job *job)
     if (code == EXIT_DONE && job->options.json) {
         json_dumpf(all, stdout, JSON_INDENT(2));
         if (puts("") == EOF || fflush(stdout) != 0) {
-            fprintf(stderr, "smitin: Standard output could not be written.\n");
+            fprintf(stderr, "smitin: standard output could not be written\n");
             code = EXIT_FAILED;
         }
     }

@@ -45,7 +45,7 @@ static int show_knobs(const text_list *names, const char *model, bool json)
 {
     char model_path[1024], path[1200];
     if (names->count == 0) {
-        fprintf(stderr, "smitin: Name a knob, or give the path of a .knob.safetensors file.\n");
+        fprintf(stderr, "smitin: name a knob, or give the path of a .knob.safetensors file\n");
         return EXIT_USAGE;
     }
     if (!find_model(model, model_path, sizeof model_path)) return EXIT_REFUSED;

@@ -45,7 +45,7 @@ typedef struct train_job {
 
 static int fail_memory(const char *what)
 {
-    fprintf(stderr, "smitin: There is not enough memory for %s. Try fewer --pairs.\n", what);
+    fprintf(stderr, "smitin: there is not enough memory for %s; try fewer --pairs\n", what);
     return EXIT_FAILED;
 }
 
@@ -159,8 +159,8 @@ static int calibrate(train_job *job)
     calibration result;
     if (o->calibrate_pieces == 0) return EXIT_DONE;
     if (job->prompts_count == 0) {
-        fprintf(stderr, "smitin: No clip without the trait is in the test split, so the knob is "
-                        "not calibrated.\n");
+        fprintf(stderr, "smitin: no clip without the trait is in the test split, so the knob is "
+                        "not calibrated\n");
         return EXIT_FAILED;
     }
     if (sm_knob_data_write(job->knob, job->output, &error) != SMITIN_OK)
@@ -175,9 +175,9 @@ static int calibrate(train_job *job)
                 result.dose[i]);
     if (result.rise < SMALLEST_RISE) {
         fprintf(stderr,
-                "smitin: No strength moved what this knob hears (by %.3f at most), so its scale "
+                "smitin: no strength moved what this knob hears (by %.3f at most), so its scale "
                 "stays at "
-                "alpha %g and %g. More or clearer examples may make a knob that works.\n",
+                "alpha %g and %g; more or clearer examples may make a knob that works\n",
                 result.rise, job->knob->meta.default_alpha, job->knob->meta.max_alpha);
         return EXIT_DONE;
     }
@@ -234,7 +234,7 @@ static int check_options(train_job *job)
     if (folders == stems || (folders && (o->stems != NULL || o->target != NULL)) ||
         (stems && (o->with != NULL || o->without != NULL))) {
         fprintf(stderr,
-                "smitin: Give either --stems DIR --target NAME, or --with DIR --without DIR.\n");
+                "smitin: give either --stems DIR --target NAME, or --with DIR --without DIR\n");
         return EXIT_USAGE;
     }
     if (o->name == NULL) o->name = o->target;
@@ -242,7 +242,7 @@ static int check_options(train_job *job)
         strchr(o->name, '/') != NULL || strchr(o->name, ':') != NULL) {
         fprintf(
             stderr,
-            "smitin: Name the trait with --name: up to 63 characters without \"/\" and \":\".\n");
+            "smitin: name the trait with --name: up to 63 characters without \"/\" and \":\"\n");
         return EXIT_USAGE;
     }
     const char *output = o->output;
@@ -253,7 +253,7 @@ static int check_options(train_job *job)
     const char *suffix = ".safetensors";
     const size_t length = strlen(job->output);
     if (length <= strlen(suffix) || strcmp(job->output + length - strlen(suffix), suffix) != 0) {
-        fprintf(stderr, "smitin: %s: a knob file ends in .knob.safetensors.\n", job->output);
+        fprintf(stderr, "smitin: %s: a knob file ends in .knob.safetensors\n", job->output);
         return EXIT_USAGE;
     }
     return EXIT_DONE;

@@ -48,6 +48,6 @@ int main(int argc, char **argv)
     for (int i = 0; i < COMMANDS; i++) {
         if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
     }
-    fprintf(stderr, "smitin: There is no command \"%s\". \"smitin --help\" lists them.\n", argv[1]);
+    fprintf(stderr, "smitin: there is no command \"%s\"; \"smitin --help\" lists them\n", argv[1]);
     return EXIT_USAGE;
 }

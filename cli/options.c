@@ -13,7 +13,7 @@ static int usage_error(const char *command, const char *format, const char *a, c
 {
     fprintf(stderr, "smitin: ");
     fprintf(stderr, format, a, b);
-    fprintf(stderr, " See \"smitin %s --help\".\n", command);
+    fprintf(stderr, "; see \"smitin %s --help\"\n", command);
     return EXIT_USAGE;
 }
 
@@ -60,12 +60,12 @@ static int set_number(const char *command, const option_spec *spec, const char *
     double value = 0.0;
     char range[96];
     if (!parse_number(text, &value))
-        return usage_error(command, "%s needs a number, not \"%s\".", spec->long_name, text);
+        return usage_error(command, "%s needs a number, not \"%s\"", spec->long_name, text);
     if (spec->kind == OPTION_INT && value != floor(value))
-        return usage_error(command, "%s needs a whole number, not \"%s\".", spec->long_name, text);
+        return usage_error(command, "%s needs a whole number, not \"%s\"", spec->long_name, text);
     if (value < spec->low || value > spec->high) {
         snprintf(range, sizeof range, "%g..%g", spec->low, spec->high);
-        return usage_error(command, "%s must be in %s.", spec->long_name, range);
+        return usage_error(command, "%s must be in %s", spec->long_name, range);
     }
     if (spec->kind == OPTION_INT)
         *(int *)spec->target = (int)value;
@@ -85,7 +85,7 @@ static int set_choice(const char *command, const option_spec *spec, const char *
         const size_t used = strlen(known);
         snprintf(known + used, sizeof known - used, "%s%s", i == 0 ? "" : ", ", spec->choices[i]);
     }
-    return usage_error(command, "%s must be one of %s.", spec->long_name, known);
+    return usage_error(command, "%s must be one of %s", spec->long_name, known);
 }
 
 static int set_option(const char *command, const option_spec *spec, const char *text)
@@ -102,7 +102,7 @@ static int set_option(const char *command, const option_spec *spec, const char *
         return EXIT_DONE;
     case OPTION_LIST:
         if (text_list_add(spec->target, text)) return EXIT_DONE;
-        return usage_error(command, "%s was given too often%s.", spec->long_name, "");
+        return usage_error(command, "%s was given too often%s", spec->long_name, "");
     case OPTION_CHOICE:
         return set_choice(command, spec, text);
     }
@@ -127,19 +127,19 @@ int options_parse(const option_spec *specs, size_t count, int argc, char **argv,
         }
         if (ended || word[0] != '-' || word[1] == '\0') {
             if (rest == NULL || !text_list_add(rest, word))
-                return usage_error(command, "\"%s\" is not an option%s.", word, "");
+                return usage_error(command, "\"%s\" is not an option%s", word, "");
             continue;
         }
         const char *equals = strncmp(word, "--", 2) == 0 ? strchr(word, '=') : NULL;
         const size_t length = equals != NULL ? (size_t)(equals - word) : strlen(word);
         const option_spec *spec = find_option(specs, count, word, length);
-        if (spec == NULL) return usage_error(command, "There is no option \"%s\"%s.", word, "");
+        if (spec == NULL) return usage_error(command, "there is no option \"%s\"%s", word, "");
         const char *value = equals != NULL ? equals + 1 : NULL;
         if (spec->kind == OPTION_FLAG && value != NULL)
-            return usage_error(command, "%s takes no value%s.", spec->long_name, "");
+            return usage_error(command, "%s takes no value%s", spec->long_name, "");
         if (spec->kind != OPTION_FLAG && value == NULL) {
             if (i + 1 == argc)
-                return usage_error(command, "%s needs a value%s.", spec->long_name, "");
+                return usage_error(command, "%s needs a value%s", spec->long_name, "");
             value = argv[++i];
         }
         const int code = set_option(command, spec, value);

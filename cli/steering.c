@@ -76,7 +76,7 @@ static int parse_spec(const char *spec, knob_use *use, smitin_steering *steering
     const char *colon = strrchr(spec, ':');
     const size_t length = colon != NULL ? (size_t)(colon - spec) : strlen(spec);
     if (length == 0 || length >= sizeof use->path) {
-        fprintf(stderr, "smitin: --knob \"%s\" names no knob. Write it as drums:60%% or drums:5.\n",
+        fprintf(stderr, "smitin: --knob \"%s\" names no knob; write it as drums:60%% or drums:5\n",
                 spec);
         return EXIT_USAGE;
     }
@@ -91,7 +91,7 @@ static int parse_spec(const char *spec, knob_use *use, smitin_steering *steering
         fprintf(stderr,
                 "smitin: --knob \"%s\": the strength is a percentage from -100%% to 100%%, or a "
                 "raw alpha such as 5 or "
-                "-5.\n",
+                "-5\n",
                 spec);
         return EXIT_USAGE;
     }
@@ -105,7 +105,7 @@ static int parse_spec(const char *spec, knob_use *use, smitin_steering *steering
 int steering_open(steering_options *options, const char *model_path)
 {
     if (options->specs.count > KNOBS_MAX) {
-        fprintf(stderr, "smitin: %d knobs were given; at most %d work at once.\n",
+        fprintf(stderr, "smitin: %d knobs were given; at most %d work at once\n",
                 options->specs.count, KNOBS_MAX);
         return EXIT_USAGE;
     }

@@ -54,7 +54,7 @@ smitin_status sm_fail_memory(smitin_error *error, const char *what, size_t bytes
 {
     return sm_fail(
         error, SMITIN_ERROR_MEMORY,
-        "Memory is short: could not take %zu bytes for %s. Close other programs, or ask for fewer "
-        "pieces or seconds.",
+        "memory is short: could not take %zu bytes for %s; close other programs, or ask for fewer "
+        "pieces or seconds",
         bytes, what);
 }

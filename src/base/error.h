@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Status and messages: how every room says what went wrong. Owns no state.
  *
- * Convention: a function that can fail returns smitin_status (0 = done) and takes `smitin_error
- * *error` as its last argument. `error` may be NULL. The message is one or two sentences: what was
- * wrong, where (file, tensor, argument), and what to do next. */
+ * Convention: a function that can fail returns smitin_status (0 = done) and takes a pointer to a
+ * smitin_error as its last argument, which may be NULL. The message says what was wrong, where
+ * (file, tensor, argument), and after a semicolon what to do next; it begins in lower case and has
+ * no final period, so that it reads well after "smitin: ". */
 #ifndef SMITIN_BASE_ERROR_H
 #define SMITIN_BASE_ERROR_H
 

@@ -16,9 +16,9 @@ extern char **environ;
 static smitin_status missing(smitin_error *error)
 {
     return sm_fail(error, SMITIN_ERROR_IO,
-                   "The program gnuplot is not installed; install the package gnuplot (or "
+                   "the program gnuplot is not installed; install the package gnuplot (or "
                    "gnuplot-nox) to draw "
-                   "plots.");
+                   "plots");
 }
 
 /* Start gnuplot with its three standard streams set and wait; the exit status goes to *code. */
@@ -27,7 +27,7 @@ static smitin_status run_child(FILE *script, FILE *complaints, int *code, smitin
     posix_spawn_file_actions_t actions;
     int failure = posix_spawn_file_actions_init(&actions);
     if (failure != 0)
-        return sm_fail(error, SMITIN_ERROR_IO, "Cannot start gnuplot: %s.", strerror(failure));
+        return sm_fail(error, SMITIN_ERROR_IO, "cannot start gnuplot: %s", strerror(failure));
     failure = posix_spawn_file_actions_adddup2(&actions, fileno(script), 0);
     if (failure == 0)
         failure = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
@@ -40,12 +40,12 @@ static smitin_status run_child(FILE *script, FILE *complaints, int *code, smitin
     posix_spawn_file_actions_destroy(&actions);
     if (failure == ENOENT) return missing(error);
     if (failure != 0)
-        return sm_fail(error, SMITIN_ERROR_IO, "Cannot start gnuplot: %s.", strerror(failure));
+        return sm_fail(error, SMITIN_ERROR_IO, "cannot start gnuplot: %s", strerror(failure));
 
     int status = 0;
     while (waitpid(child, &status, 0) < 0) {
         if (errno != EINTR)
-            return sm_fail(error, SMITIN_ERROR_IO, "Lost sight of gnuplot: %s.", strerror(errno));
+            return sm_fail(error, SMITIN_ERROR_IO, "lost sight of gnuplot: %s", strerror(errno));
     }
     *code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     return SMITIN_OK;
@@ -77,7 +77,7 @@ smitin_status sm_gnuplot(const char *script, smitin_error *error)
         fflush(input) != 0) {
         status = sm_fail(
             error, SMITIN_ERROR_IO,
-            "Cannot write a temporary file for gnuplot: %s. Make room in the temporary directory.",
+            "cannot write a temporary file for gnuplot: %s; make room in the temporary directory",
             strerror(errno));
         goto done;
     }
@@ -129,7 +129,7 @@ smitin_status sm_gnuplot_png(const char *path, int width, int height, const char
         status = sm_gnuplot(whole, error);
         if (status == SMITIN_OK && rename(picture, path) != 0)
             status =
-                sm_fail(error, SMITIN_ERROR_IO, "Cannot write %s: %s. Choose another output path.",
+                sm_fail(error, SMITIN_ERROR_IO, "cannot write %s: %s; choose another output path",
                         path, strerror(errno));
         if (status != SMITIN_OK) remove(picture);
     }

@@ -204,8 +204,7 @@ smitin_status sm_pool_new(sm_pool **pool, int threads, smitin_error *error)
     *pool = NULL;
     if (threads < 0 || threads > MAX_THREADS)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "%d threads were asked for; give 0 (all cores) to %d.", threads,
-                       MAX_THREADS);
+                       "%d threads were asked for; give 0 (all cores) to %d", threads, MAX_THREADS);
     if (threads == 0) threads = usable_cores();
     if (threads > MAX_THREADS) threads = MAX_THREADS;
 
@@ -224,7 +223,7 @@ smitin_status sm_pool_new(sm_pool **pool, int threads, smitin_error *error)
             const int started = p->threads;
             sm_pool_free(p);
             return sm_fail(error, SMITIN_ERROR_MEMORY,
-                           "Cannot start thread %d of %d: %s. Ask for fewer threads.", started + 1,
+                           "cannot start thread %d of %d: %s; ask for fewer threads", started + 1,
                            threads, strerror(failure));
         }
         p->threads++;

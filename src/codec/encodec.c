@@ -12,35 +12,35 @@ static smitin_status check(const sm_codec_config *config, smitin_error *error)
 {
     if (config->causal) {
         return sm_fail(error, SMITIN_ERROR_MODEL,
-                       "The codec is causal (use_causal_conv true in \"audio_encoder\" of "
+                       "the codec is causal (use_causal_conv true in \"audio_encoder\" of "
                        "config.json), which is not "
-                       "supported; use a model with MusicGen's 32 kHz codec.");
+                       "supported; use a model with MusicGen's 32 kHz codec");
     }
     if (config->residual_layers < 1 || config->residual_layers > SM_MAX_RESIDUALS) {
         return sm_fail(error, SMITIN_ERROR_MODEL,
                        "num_residual_layers %d in \"audio_encoder\" of config.json is not 1..%d; "
                        "use a model with "
-                       "MusicGen's 32 kHz codec.",
+                       "MusicGen's 32 kHz codec",
                        config->residual_layers, SM_MAX_RESIDUALS);
     }
     if (config->channels != 1) {
         return sm_fail(
             error, SMITIN_ERROR_MODEL,
-            "The codec has %d audio channels; only codecs with 1 are supported (audio_channels in "
-            "\"audio_encoder\" of config.json). Use a model with MusicGen's 32 kHz codec.",
+            "the codec has %d audio channels; only codecs with 1 are supported (audio_channels in "
+            "\"audio_encoder\" of config.json); use a model with MusicGen's 32 kHz codec",
             config->channels);
     }
     if (config->lstm_layers < 1) {
         return sm_fail(
             error, SMITIN_ERROR_MODEL,
-            "The codec has no LSTM (num_lstm_layers 0 in \"audio_encoder\" of "
-            "config.json), which is not supported; use a model with MusicGen's 32 kHz codec.");
+            "the codec has no LSTM (num_lstm_layers 0 in \"audio_encoder\" of "
+            "config.json), which is not supported; use a model with MusicGen's 32 kHz codec");
     }
     for (int i = 0; i < config->ratios_count; i++) {
         if (config->ratios[i] >= 1) continue;
         return sm_fail(error, SMITIN_ERROR_MODEL,
                        "upsampling_ratios in \"audio_encoder\" of config.json holds %d; "
-                       "every ratio must be at least 1.",
+                       "every ratio must be at least 1",
                        config->ratios[i]);
     }
     return SMITIN_OK;

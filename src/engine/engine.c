@@ -36,14 +36,13 @@ static smitin_status choose_kernels(const char *wanted, const sm_kernels **kerne
     for (int level = SM_CPU_REF; level <= SM_CPU_AVX512; level++) {
         if (strcmp(wanted, sm_cpu_level_name((sm_cpu_level)level)) != 0) continue;
         if (level > (int)best)
-            return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                           "This CPU has no %s; its best level is %s.", wanted,
-                           sm_cpu_level_name(best));
+            return sm_fail(error, SMITIN_ERROR_ARGUMENT, "this CPU has no %s; its best level is %s",
+                           wanted, sm_cpu_level_name(best));
         *kernels = sm_kernels_get((sm_cpu_level)level);
         return SMITIN_OK;
     }
     return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                   "Unknown CPU level \"%s\"; use ref, avx2 or avx512.", wanted);
+                   "unknown CPU level \"%s\"; use ref, avx2 or avx512", wanted);
 }
 
 static smitin_status bind_model(smitin_engine *engine, const sm_safetensors *file,
@@ -66,12 +65,12 @@ static smitin_status load_model(smitin_engine *engine, smitin_error *error)
     struct stat info;
     if (stat(engine->path, &info) != 0)
         return sm_fail(error, SMITIN_ERROR_IO,
-                       "No model at %s. Give a directory with config.json and model.safetensors.",
+                       "no model at %s; give a directory with config.json and model.safetensors",
                        engine->path);
     if (!S_ISDIR(info.st_mode))
         return sm_fail(error, SMITIN_ERROR_IO,
                        "%s is not a directory. A model is a directory with config.json and "
-                       "model.safetensors.",
+                       "model.safetensors",
                        engine->path);
     SM_TRY(sm_config_read(&engine->config, engine->path, error));
 
@@ -100,19 +99,19 @@ smitin_status smitin_engine_open(smitin_engine **out, const char *path,
 {
     if (out == NULL || path == NULL || path[0] == '\0')
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "smitin_engine_open needs a place for the engine and a path.");
+                       "smitin_engine_open needs a place for the engine and a path");
     *out = NULL;
     const smitin_engine_options defaults = smitin_engine_defaults();
     if (options == NULL) options = &defaults;
     if (options->threads < 0 || options->threads > 1024)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "%d threads make no sense; use 0 (all cores) to 1024.", options->threads);
+                       "%d threads make no sense; use 0 (all cores) to 1024", options->threads);
 
     smitin_engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL) return sm_fail_memory(error, "the engine", sizeof *engine);
     smitin_status status = SMITIN_OK;
     if (strlen(path) >= sizeof engine->path) {
-        status = sm_fail(error, SMITIN_ERROR_ARGUMENT, "The model's path is longer than %zu bytes.",
+        status = sm_fail(error, SMITIN_ERROR_ARGUMENT, "the model's path is longer than %zu bytes",
                          sizeof engine->path - 1);
         goto failed;
     }
@@ -181,10 +180,10 @@ static smitin_status check_samples(const float *samples, size_t count, smitin_er
 {
     if (samples == NULL || count == 0)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "There is no audio to encode: 0 samples were given.");
+                       "there is no audio to encode: 0 samples were given");
     for (size_t i = 0; i < count; i++) {
         if (!isfinite(samples[i]))
-            return sm_fail(error, SMITIN_ERROR_ARGUMENT, "Sample %zu is not a finite number.", i);
+            return sm_fail(error, SMITIN_ERROR_ARGUMENT, "sample %zu is not a finite number", i);
     }
     return SMITIN_OK;
 }
@@ -212,7 +211,7 @@ smitin_status smitin_engine_encode(const smitin_engine *engine, const float *sam
     const size_t needed = frames * (size_t)engine->config.codec.codebooks;
     if (codes == NULL || capacity < needed)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "Room for %zu codes was given, but %zu are needed.", capacity, needed);
+                       "room for %zu codes was given, but %zu are needed", capacity, needed);
     return sm_engine_encode_frames(engine, samples, count, codes, error);
 }
 
@@ -222,16 +221,15 @@ smitin_status smitin_engine_decode(const smitin_engine *engine, const int32_t *c
     const sm_codec_config *config = &engine->config.codec;
     if (codes == NULL || frames == 0)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "There is nothing to decode: 0 frames were given.");
+                       "there is nothing to decode: 0 frames were given");
     if (samples == NULL || capacity / (size_t)config->hop < frames)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "Room for %zu samples was given, but %zu frames make %zu.", capacity, frames,
+                       "room for %zu samples was given, but %zu frames make %zu", capacity, frames,
                        frames * (size_t)config->hop);
     for (size_t i = 0; i < frames * (size_t)config->codebooks; i++) {
         if (codes[i] < 0 || codes[i] >= config->codebook_size)
-            return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                           "Code %d at position %zu is outside 0..%d.", codes[i], i,
-                           config->codebook_size - 1);
+            return sm_fail(error, SMITIN_ERROR_ARGUMENT, "code %d at position %zu is outside 0..%d",
+                           codes[i], i, config->codebook_size - 1);
     }
     float *scratch = take_scratch(sm_codec_scratch(engine->codec, frames), error);
     if (scratch == NULL) return SMITIN_ERROR_MEMORY;

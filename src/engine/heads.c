@@ -86,12 +86,12 @@ smitin_status smitin_engine_heads(const smitin_engine *engine, const float *clip
 {
     if (clips == NULL || z == NULL || N == 0 || count == 0)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "smitin_engine_heads needs at least one clip of one sample.");
+                       "smitin_engine_heads needs at least one clip of one sample");
     const sm_lm_config *lm = &engine->config.lm;
     const size_t frames = sm_codec_frames(engine->codec, count);
     if (frames > (size_t)engine->config.max_frames)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "Clips of %zu frames are longer than the model's %d; cut them.", frames,
+                       "clips of %zu frames are longer than the model's %d; cut them", frames,
                        engine->config.max_frames);
     capture c = {.z = z, .layer_size = (size_t)lm->hidden, .layers = lm->layers};
     const sm_tap tap = {.user = &c, .wants = capture_wants, .visit = capture_visit};

@@ -11,7 +11,7 @@ smitin_status smitin_knob_load(smitin_knob **out, const char *path, smitin_error
 {
     if (out == NULL || path == NULL)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "smitin_knob_load needs a place for the knob and a path.");
+                       "smitin_knob_load needs a place for the knob and a path");
     *out = NULL;
     smitin_knob *knob = calloc(1, sizeof *knob);
     if (knob == NULL) return sm_fail_memory(error, "the knob", sizeof *knob);

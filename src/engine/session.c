@@ -59,9 +59,9 @@ static smitin_status sample_column(smitin_session *session, int index, int colum
             sm_sample(logits, V, &sampling, uniform, session->scratch, session->order);
         if (session->made[k] < 0)
             return sm_fail(error, SMITIN_ERROR_MODEL,
-                           "The model's output at column %d is not a number. Turn the knobs down; "
+                           "the model's output at column %d is not a number; turn the knobs down; "
                            "if none is on, the "
-                           "model's weights are damaged.",
+                           "model's weights are damaged",
                            column);
     }
     sm_delay_write(&piece->grid, column, session->made);
@@ -72,10 +72,10 @@ smitin_status smitin_session_step(smitin_session *session, bool *done, smitin_er
 {
     if (done != NULL) *done = false;
     if (session->phase == SM_PHASE_DONE || session->phase == SM_PHASE_FAILED)
-        return sm_fail(error, SMITIN_ERROR_STATE, "This session has ended; make a new one.");
+        return sm_fail(error, SMITIN_ERROR_STATE, "this session has ended; make a new one");
     if (atomic_load(&session->stop)) {
         session->phase = SM_PHASE_DONE;
-        return sm_fail(error, SMITIN_ERROR_STOPPED, "The session was stopped.");
+        return sm_fail(error, SMITIN_ERROR_STOPPED, "the session was stopped");
     }
     if (session->phase == SM_PHASE_SETUP) {
         const smitin_status status = sm_session_start(session, error);

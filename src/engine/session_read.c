@@ -5,11 +5,11 @@
 static smitin_status check_piece(const smitin_session *session, int piece, smitin_error *error)
 {
     if (piece < 0 || piece >= session->options.pieces)
-        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "There is no piece %d; the session makes %d.",
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "there is no piece %d; the session makes %d",
                        piece, session->options.pieces);
     if (session->phase == SM_PHASE_SETUP)
         return sm_fail(error, SMITIN_ERROR_STATE,
-                       "The session has not made anything yet; step or run it first.");
+                       "the session has not made anything yet; step or run it first");
     return SMITIN_OK;
 }
 
@@ -32,7 +32,7 @@ smitin_status smitin_session_audio(smitin_session *session, int piece, const flo
     const int32_t *codes = NULL;
     size_t frames = 0, stride = 0;
     SM_TRY(smitin_session_codes(session, piece, &codes, &frames, &stride, error));
-    if (frames == 0) return sm_fail(error, SMITIN_ERROR_STATE, "No frame is complete yet.");
+    if (frames == 0) return sm_fail(error, SMITIN_ERROR_STATE, "no frame is complete yet");
     const smitin_engine *engine = session->engine;
     sm_codec_decode(engine->codec, engine->kernels, engine->pool, codes, stride, frames,
                     session->samples, session->codec_scratch);
@@ -46,11 +46,11 @@ static smitin_status check_knob(const smitin_session *session, int piece, int kn
 {
     SM_TRY(check_piece(session, piece, error));
     if (knob < 0 || knob >= session->knobs_count)
-        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "There is no knob %d; the session has %d.",
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "there is no knob %d; the session has %d",
                        knob, session->knobs_count);
     if (session->knobs[knob].steer == NULL)
         return sm_fail(error, SMITIN_ERROR_STATE,
-                       "The session did not start, so the knob has no trace.");
+                       "the session did not start, so the knob has no trace");
     return SMITIN_OK;
 }
 

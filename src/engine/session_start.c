@@ -29,27 +29,27 @@ static smitin_status check_options(const smitin_engine *engine, const smitin_ses
                            engine->config.codec.sample_rate;
     if (!(o->seconds > 0.0) || o->seconds > longest + 1e-9)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "A length of %g s is outside 0..%g s, the model's range.", o->seconds,
+                       "a length of %g s is outside 0..%g s, the model's range", o->seconds,
                        longest);
     if (o->pieces < 1 || o->pieces > MAX_PIECES)
-        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "%d pieces at once is outside 1..%d.",
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "%d pieces at once is outside 1..%d",
                        o->pieces, MAX_PIECES);
     if (!(o->temperature >= 0.0) || o->temperature > 100.0)
-        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "A temperature of %g is outside 0..100.",
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "a temperature of %g is outside 0..100",
                        o->temperature);
     if (o->top_k < 0)
-        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "top-k %d is negative; 0 keeps every code.",
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "top-k %d is negative; 0 keeps every code",
                        o->top_k);
     if (!(o->top_p >= 0.0) || o->top_p > 1.0)
-        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "top-p %g is outside 0..1.", o->top_p);
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "top-p %g is outside 0..1", o->top_p);
     if (!isfinite(o->guidance) || fabs(o->guidance) > 1000.0)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "A guidance scale of %g makes no sense; 1 is none, 3 usual.", o->guidance);
+                       "a guidance scale of %g makes no sense; 1 is none, 3 usual", o->guidance);
     if (o->max_text < 0 || o->max_text > MAX_TEXT)
-        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "max_text %d is outside 0..%d.", o->max_text,
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "max_text %d is outside 0..%d", o->max_text,
                        MAX_TEXT);
     if (o->max_knobs < 0 || o->max_knobs > MAX_KNOBS)
-        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "max_knobs %d is outside 0..%d.", o->max_knobs,
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "max_knobs %d is outside 0..%d", o->max_knobs,
                        MAX_KNOBS);
     return SMITIN_OK;
 }
@@ -87,7 +87,7 @@ smitin_status smitin_session_new(smitin_session **out, const smitin_engine *engi
 {
     if (out == NULL || engine == NULL)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "smitin_session_new needs a place for the session and an engine.");
+                       "smitin_session_new needs a place for the session and an engine");
     *out = NULL;
     const smitin_session_options defaults = smitin_session_defaults();
     if (options == NULL) options = &defaults;
@@ -123,9 +123,9 @@ static smitin_status check_setup(const smitin_session *session, int piece, smiti
 {
     if (session->phase != SM_PHASE_SETUP)
         return sm_fail(error, SMITIN_ERROR_STATE,
-                       "The session has started; prompts and knobs are set before.");
+                       "the session has started; prompts and knobs are set before");
     if (piece != SMITIN_ALL_PIECES && (piece < 0 || piece >= session->options.pieces))
-        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "There is no piece %d; the session makes %d.",
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "there is no piece %d; the session makes %d",
                        piece, session->options.pieces);
     return SMITIN_OK;
 }
@@ -142,7 +142,7 @@ static smitin_status encode_text(smitin_session *session, const char *text, floa
     const smitin_engine *engine = session->engine;
     if (engine->tokenizer == NULL)
         return sm_fail(error, SMITIN_ERROR_MODEL,
-                       "%s has no spiece.model, so it takes no text prompt.", engine->path);
+                       "%s has no spiece.model, so it takes no text prompt", engine->path);
     const int capacity = session->options.max_text;
     int32_t *ids = malloc(((size_t)capacity + 1) * sizeof(int32_t));
     if (ids == NULL)
@@ -183,12 +183,12 @@ smitin_status smitin_session_set_text(smitin_session *session, int piece, const 
 static smitin_status check_prompt_length(const smitin_session *session, size_t frames,
                                          smitin_error *error)
 {
-    if (frames == 0) return sm_fail(error, SMITIN_ERROR_ARGUMENT, "The audio prompt is empty.");
+    if (frames == 0) return sm_fail(error, SMITIN_ERROR_ARGUMENT, "the audio prompt is empty");
     if (frames >= (size_t)session->frames)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "The audio prompt has %zu frames, the whole piece only %d: nothing would be "
-                       "left to make. Ask for "
-                       "a longer piece or give a shorter prompt.",
+                       "the audio prompt has %zu frames, the whole piece only %d: nothing would be "
+                       "left to make; ask for "
+                       "a longer piece or give a shorter prompt",
                        frames, session->frames);
     return SMITIN_OK;
 }
@@ -208,13 +208,13 @@ smitin_status smitin_session_set_codes(smitin_session *session, int piece, const
                                        size_t frames, smitin_error *error)
 {
     SM_TRY(check_setup(session, piece, error));
-    if (codes == NULL) return sm_fail(error, SMITIN_ERROR_ARGUMENT, "No codes were given.");
+    if (codes == NULL) return sm_fail(error, SMITIN_ERROR_ARGUMENT, "no codes were given");
     SM_TRY(check_prompt_length(session, frames, error));
     const sm_lm_config *lm = &session->engine->config.lm;
     for (size_t i = 0; i < frames * (size_t)lm->codebooks; i++) {
         if (codes[i] < 0 || codes[i] >= lm->vocab)
-            return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                           "Code %d at position %zu is outside 0..%d.", codes[i], i, lm->vocab - 1);
+            return sm_fail(error, SMITIN_ERROR_ARGUMENT, "code %d at position %zu is outside 0..%d",
+                           codes[i], i, lm->vocab - 1);
     }
     place_codes(session, piece, codes, (int)frames);
     return SMITIN_OK;
@@ -237,10 +237,10 @@ smitin_status smitin_session_add_knob(smitin_session *session, const smitin_knob
                                       const smitin_steering *steering, smitin_error *error)
 {
     SM_TRY(check_setup(session, SMITIN_ALL_PIECES, error));
-    if (knob == NULL) return sm_fail(error, SMITIN_ERROR_ARGUMENT, "No knob was given.");
+    if (knob == NULL) return sm_fail(error, SMITIN_ERROR_ARGUMENT, "no knob was given");
     if (session->knobs_count == session->options.max_knobs)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "The session was made for %d knobs; raise max_knobs.",
+                       "the session was made for %d knobs; raise max_knobs",
                        session->options.max_knobs);
     const smitin_steering defaults = smitin_steering_defaults();
     if (steering == NULL) steering = &defaults;
@@ -261,9 +261,9 @@ static smitin_status agree_on_prompt(smitin_session *session, smitin_error *erro
     for (int i = 1; i < session->options.pieces; i++) {
         if (session->pieces[i].grid.prompt != session->prompt)
             return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                           "Piece 0 has a prompt of %d frames and piece %d one of %d; pieces of "
+                           "piece 0 has a prompt of %d frames and piece %d one of %d; pieces of "
                            "one session need prompts "
-                           "of one length.",
+                           "of one length",
                            session->prompt, i, session->pieces[i].grid.prompt);
     }
     return SMITIN_OK;

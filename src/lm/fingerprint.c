@@ -94,7 +94,7 @@ smitin_status sm_lm_fingerprint(const sm_lm *lm, char hex[65], smitin_error *err
         return sm_fail(
             error, SMITIN_ERROR_STATE,
             "SHA-256 failed inside libcrypto while hashing the decoder's weights; check that this "
-            "libcrypto offers SHA-256.");
+            "libcrypto offers SHA-256");
     }
     for (int i = 0; i < 32; i++) {
         hex[2 * i] = digits[digest[i] >> 4];

@@ -80,9 +80,9 @@ smitin_status sm_lm_new(sm_lm **out, const sm_lm_config *config, int text_hidden
         config->hidden < 4 || config->codebooks > SM_MAX_CODEBOOKS) {
         return sm_fail(
             error, SMITIN_ERROR_MODEL,
-            "The decoder's hidden_size %d must be even, at least 4 and a multiple of "
+            "the decoder's hidden_size %d must be even, at least 4 and a multiple of "
             "num_attention_heads %d, with at most %d codebooks (here %d); check the \"decoder\" "
-            "section of config.json.",
+            "section of config.json",
             config->hidden, config->heads, SM_MAX_CODEBOOKS, config->codebooks);
     }
     sm_lm *lm = SM_TAKE(binder->arena, 1, sm_lm);

@@ -30,9 +30,9 @@ static smitin_status check(const sm_lm_state_options *o, smitin_error *error)
         return SMITIN_OK;
     }
     return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                   "A decoder state of %d rows, %d columns, %d columns a pass and %d text tokens "
+                   "a decoder state of %d rows, %d columns, %d columns a pass and %d text tokens "
                    "is out of range; "
-                   "use 1..%d rows, 1..%d columns, no more a pass than in all, and 0..%d tokens.",
+                   "use 1..%d rows, 1..%d columns, no more a pass than in all, and 0..%d tokens",
                    o->rows, o->max_columns, o->max_batch, o->max_text, MAX_ROWS, MAX_COLUMNS,
                    MAX_TEXT);
 }
