@@ -237,8 +237,11 @@ static void test_prompts_are_checked(void **state)
     smitin_session_free(session);
 
     session = new_session(engine, 10, 1, 1);
-    ASSERT_FAILS(smitin_session_set_text(session, 0, "jazz", &error), SMITIN_ERROR_MODEL,
-                 "spiece.model");
+    char long_text[4096];
+    for (size_t i = 0; i < sizeof long_text; i++) long_text[i] = "drums "[i % 6];
+    long_text[sizeof long_text - 1] = '\0';
+    ASSERT_FAILS(smitin_session_set_text(session, 0, long_text, &error), SMITIN_ERROR_ARGUMENT,
+                 "256");
     const float *samples = NULL;
     size_t count = 0;
     ASSERT_FAILS(smitin_session_audio(session, 0, &samples, &count, &error), SMITIN_ERROR_STATE,
@@ -257,6 +260,51 @@ static void test_prompts_are_checked(void **state)
     options.temperature = NAN;
     ASSERT_FAILS(smitin_session_new(&session, engine, &options, &error), SMITIN_ERROR_ARGUMENT,
                  "temperature");
+    smitin_engine_free(engine);
+}
+
+/* Codes of two pieces made side by side, [2][4 * 30], with a text for the second only. */
+static void run_text(const smitin_engine *engine, const char *text, double guidance,
+                     int32_t codes[2][4 * 30])
+{
+    smitin_model_info info;
+    smitin_engine_info(engine, &info);
+    smitin_session_options options = smitin_session_defaults();
+    options.seconds = 30 / info.frame_rate;
+    options.pieces = 2;
+    options.guidance = guidance;
+    smitin_session *session = NULL;
+    ASSERT_OK(smitin_session_new(&session, engine, &options, &error));
+    ASSERT_OK(smitin_session_set_text(session, 1, text, &error));
+    ASSERT_OK(smitin_session_run(session, NULL, NULL, &error));
+    for (int piece = 0; piece < 2; piece++) {
+        size_t count = 0;
+        int32_t *copy = copy_codes(session, piece, &count);
+        assert_int_equal(count, 4 * 30);
+        memcpy(codes[piece], copy, sizeof codes[piece]);
+        free(copy);
+    }
+    smitin_session_free(session);
+}
+
+static void test_text_and_guidance(void **state)
+{
+    (void)state;
+    smitin_engine *engine = open_tiny(2);
+    static int32_t none[2][4 * 30], jazz[2][4 * 30], again[2][4 * 30], rock[2][4 * 30],
+        single[2][4 * 30];
+    run_text(engine, "", 3.0, none);
+    run_text(engine, "slow jazz", 3.0, jazz);
+    run_text(engine, "slow jazz", 3.0, again);
+    run_text(engine, "fast rock with drums", 3.0, rock);
+    run_text(engine, "slow jazz", 1.0, single);
+    /* The piece without text does not hear its neighbour's, guided or not. */
+    assert_memory_equal(none[0], jazz[0], sizeof none[0]);
+    assert_memory_equal(none[0], single[0], sizeof none[0]);
+    assert_memory_equal(jazz[1], again[1], sizeof jazz[1]);
+    assert_memory_not_equal(none[1], jazz[1], sizeof none[1]);
+    assert_memory_not_equal(rock[1], jazz[1], sizeof rock[1]);
+    assert_memory_not_equal(single[1], jazz[1], sizeof single[1]);
     smitin_engine_free(engine);
 }
 
@@ -399,6 +447,7 @@ int main(void)
         cmocka_unit_test(test_pieces_are_runs_with_consecutive_seeds),
         cmocka_unit_test(test_continuation_keeps_its_prompt),
         cmocka_unit_test(test_prompts_are_checked),
+        cmocka_unit_test(test_text_and_guidance),
         cmocka_unit_test(test_stop_and_end),
         cmocka_unit_test(test_zero_knob_changes_nothing),
         cmocka_unit_test(test_knob_of_another_model),
