@@ -2,7 +2,6 @@
 /* EnCodec: the order of its layers, what it refuses, and the scratch it needs. */
 #include "encodec.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "../base/arena.h"
@@ -113,11 +112,11 @@ static size_t state_size(const sm_codec *codec)
 
 /* All but the features, the quantizer and the stacks. */
 typedef struct room {
-    float *features;     /* [frames, width]: what goes into the LSTM, then what comes out */
-    float *state, *copy; /* of the LSTM */
-    float *hidden;       /* [SM_TILE, width] */
-    float *gates;        /* [SM_TILE + 1, 4 width] */
-    float *area;         /* the rest, one layer after the other */
+    float *features; /* [frames, width]: what goes into the LSTM, then what comes out */
+    float *state;    /* of the LSTM */
+    float *hidden;   /* [SM_TILE, width] */
+    float *gates;    /* [SM_TILE + 1, 4 width] */
+    float *area;     /* the rest, one layer after the other */
 } room;
 
 static size_t area_size(const sm_codec *codec, size_t frames)
@@ -135,8 +134,7 @@ static room lay_out(const sm_codec *codec, size_t frames, float *scratch)
     const size_t width = (size_t)codec->width;
     room r = {.features = scratch};
     r.state = r.features + frames * width;
-    r.copy = r.state + state_size(codec);
-    r.hidden = r.copy + state_size(codec);
+    r.hidden = r.state + state_size(codec);
     r.gates = r.hidden + SM_TILE * width;
     r.area = r.gates + (SM_TILE + 1) * 4 * width;
     return r;
@@ -145,7 +143,7 @@ static room lay_out(const sm_codec *codec, size_t frames, float *scratch)
 size_t sm_codec_scratch(const sm_codec *codec, size_t frames)
 {
     const size_t width = (size_t)codec->width;
-    return frames * width + 2 * state_size(codec) + SM_TILE * width + (SM_TILE + 1) * 4 * width +
+    return frames * width + state_size(codec) + SM_TILE * width + (SM_TILE + 1) * 4 * width +
            area_size(codec, frames);
 }
 
@@ -181,101 +179,24 @@ void sm_codec_analyse(const sm_codec *codec, const sm_kernels *kernels, sm_pool 
 /* ---- Decoding
  * ---------------------------------------------------------------------------------------------- */
 
-/* latents of frames `range` = sum over codebooks of the codes' vectors, codebook 0 first */
-static void dequantize(const sm_codec *codec, const int32_t *codes, size_t stride, sm_range range,
-                       float *latents)
-{
-    const size_t hidden = (size_t)codec->config.hidden;
-    for (ptrdiff_t t = range.lo; t < range.hi; t++, latents += hidden) {
-        memset(latents, 0, hidden * sizeof *latents);
-        for (int q = 0; q < codec->config.codebooks; q++) {
-            const int32_t code = codes[(size_t)q * stride + (size_t)t];
-            assert(code >= 0 && code < codec->config.codebook_size);
-            const float *e = codec->books[q].embed + (size_t)code * hidden;
-            for (size_t i = 0; i < hidden; i++) latents[i] += e[i];
-        }
-    }
-}
-
-size_t sm_codec_stream_size(const sm_codec *codec, size_t frames)
-{
-    return state_size(codec) + frames * (size_t)codec->width;
-}
-
-void sm_codec_stream_init(const sm_codec *codec, sm_codec_stream *stream, float *memory)
-{
-    *stream = (sm_codec_stream){.state = memory, .features = memory + state_size(codec)};
-    memset(memory, 0, state_size(codec) * sizeof *memory);
-}
-
-/* How many of `frames` frames no later frame can change, when each meets `ahead` frames after it.
- * One more is left out: then no signal on the way is so short that its mirrored start would still
- * change. */
-static size_t settled(size_t frames, size_t ahead)
-{
-    return frames > ahead + 1 ? frames - ahead - 1 : 0;
-}
-
-/* Features of the frames first..last-1 of a piece of `frames` frames, the LSTM going on from
- * `state`. */
+/* Features of all frames: the first convolution, then the LSTM. */
 static void listen(const sm_codec *codec, const sm_crew *crew, const room *r, const int32_t *codes,
-                   size_t stride, size_t frames, size_t first, size_t last, float *features,
-                   float *state)
+                   size_t stride, size_t frames)
 {
     const sm_half *half = &codec->decoder;
     const bool reflect = codec->config.reflect;
-    for (size_t t = first; t < last; t += SM_TILE) {
-        const size_t end = last - t < SM_TILE ? last : t + SM_TILE;
+    memset(r->state, 0, state_size(codec) * sizeof *r->state);
+    for (size_t t = 0; t < frames; t += SM_TILE) {
+        const size_t end = frames - t < SM_TILE ? frames : t + SM_TILE;
         const sm_range out = {(ptrdiff_t)t, (ptrdiff_t)end};
         const sm_range need = sm_conv_need(&half->first, (ptrdiff_t)frames, out, reflect);
-        float *x = features + t * (size_t)codec->width;
-        dequantize(codec, codes, stride, need, r->area);
+        float *x = r->features + t * (size_t)codec->width;
+        sm_dequantize(codec, codes, stride, need, r->area);
         sm_conv_run(crew, &half->first, x, (sm_span){r->area, need.lo, (ptrdiff_t)frames}, out,
                     false, reflect, r->area + tile_input(&half->first));
-        sm_lstm_run(crew, half->lstm, codec->config.lstm_layers, codec->width, x, end - t, state,
+        sm_lstm_run(crew, half->lstm, codec->config.lstm_layers, codec->width, x, end - t, r->state,
                     r->hidden, r->gates);
     }
-}
-
-/* `r` without features. */
-static void decode(const sm_codec *codec, sm_codec_stream *stream, const sm_crew *crew,
-                   const room *r, const int32_t *codes, size_t stride, size_t frames,
-                   float *samples)
-{
-    const sm_half *half = &codec->decoder;
-    const size_t hop = (size_t)codec->config.hop;
-    const size_t ahead = (size_t)(half->first.kernel - 1) / 2; /* of the first convolution */
-    const size_t reach = sm_stack_reach(&half->stack, SM_TILE * hop) - SM_TILE;
-
-    /* What has heard its last is computed once; what has not, from a copy of the state, again next
-     * time. */
-    const size_t heard = settled(frames, ahead);
-    if (heard > stream->heard) {
-        listen(codec, crew, r, codes, stride, frames, stream->heard, heard, stream->features,
-               stream->state);
-        stream->heard = heard;
-    }
-    memcpy(r->copy, stream->state, state_size(codec) * sizeof *r->copy);
-    listen(codec, crew, r, codes, stride, frames, stream->heard, frames, stream->features, r->copy);
-
-    const size_t count = frames * hop;
-    for (size_t s = stream->settled * hop; s < count; s += SM_TILE * hop) {
-        const size_t end = count - s < SM_TILE * hop ? count : s + SM_TILE * hop;
-        sm_stack_run(crew, &half->stack, codec->config.reflect, samples + s, stream->features,
-                     frames, (sm_range){(ptrdiff_t)s, (ptrdiff_t)end}, r->area);
-    }
-    stream->settled = settled(frames, ahead + reach);
-    stream->frames = frames;
-}
-
-void sm_codec_stream_decode(const sm_codec *codec, sm_codec_stream *stream,
-                            const sm_kernels *kernels, sm_pool *pool, const int32_t *codes,
-                            size_t stride, size_t frames, float *samples, float *scratch)
-{
-    const sm_crew crew = {kernels, pool};
-    const room r = lay_out(codec, 0, scratch);
-    if (frames < stream->frames) sm_codec_stream_init(codec, stream, stream->state);
-    if (frames > stream->frames) decode(codec, stream, &crew, &r, codes, stride, frames, samples);
 }
 
 void sm_codec_decode(const sm_codec *codec, const sm_kernels *kernels, sm_pool *pool,
@@ -285,7 +206,11 @@ void sm_codec_decode(const sm_codec *codec, const sm_kernels *kernels, sm_pool *
     if (frames == 0) return;
     const sm_crew crew = {kernels, pool};
     const room r = lay_out(codec, frames, scratch);
-    sm_codec_stream stream = {.state = r.state, .features = r.features};
-    memset(r.state, 0, state_size(codec) * sizeof *r.state);
-    decode(codec, &stream, &crew, &r, codes, stride, frames, samples);
+    const size_t hop = (size_t)codec->config.hop, count = frames * hop;
+    listen(codec, &crew, &r, codes, stride, frames);
+    for (size_t s = 0; s < count; s += SM_TILE * hop) {
+        const size_t end = count - s < SM_TILE * hop ? count : s + SM_TILE * hop;
+        sm_stack_run(&crew, &codec->decoder.stack, codec->config.reflect, samples + s, r.features,
+                     frames, (sm_range){(ptrdiff_t)s, (ptrdiff_t)end}, r.area);
+    }
 }

@@ -5,6 +5,7 @@
 #ifndef SMITIN_CODEC_ENCODEC_H
 #define SMITIN_CODEC_ENCODEC_H
 
+#include "../base/arena.h"
 #include "../base/pool.h"
 #include "../format/config.h"
 #include "../format/weights.h"
@@ -38,24 +39,26 @@ void sm_codec_decode(const sm_codec *codec, const sm_kernels *kernels, sm_pool *
                      const int32_t *codes, size_t stride, size_t frames, float *samples,
                      float *scratch);
 
-/* Decoding a piece that grows. Memory: sm_codec_stream_size floats of the caller, for at most
- * `frames` frames. */
-typedef struct sm_codec_stream {
-    size_t frames;   /* decoded so far */
-    size_t settled;  /* of these, frames whose samples no later frame can change */
-    size_t heard;    /* frames the LSTM has gone through for good */
-    float *state;    /* of the LSTM after them */
-    float *features; /* [frames, width]: the LSTM's output */
-} sm_codec_stream;
+/* Decoding while codes come in. Every layer keeps the few frames of its input that later output
+ * still meets, so nothing is computed twice, and the samples are those of sm_codec_decode on the
+ * whole piece, bit for bit, however it is cut. State and scratch do not grow with the piece. */
+typedef struct sm_codec_stream sm_codec_stream;
 
-size_t sm_codec_stream_size(const sm_codec *codec, size_t frames);
-void sm_codec_stream_init(const sm_codec *codec, sm_codec_stream *stream, float *memory);
-/* Bring `samples`, as the last call for this stream left them, to those of the first `frames`
- * frames: the same bits as sm_codec_decode gives, for the work of the new frames and a few before
- * them. Codes given before must not have changed; with fewer frames than before the stream starts
- * anew. scratch: sm_codec_scratch(codec, 0) floats. */
-void sm_codec_stream_decode(const sm_codec *codec, sm_codec_stream *stream,
-                            const sm_kernels *kernels, sm_pool *pool, const int32_t *codes,
-                            size_t stride, size_t frames, float *samples, float *scratch);
+/* All its memory is taken here, from `arena`; NULL when that is short. The codec must outlive it.
+ */
+sm_codec_stream *sm_codec_stream_new(const sm_codec *codec, sm_arena *arena);
+void sm_codec_stream_reset(sm_codec_stream *stream); /* for another piece */
+/* Look-ahead: samples of a frame are settled once this many frames after it are there. It follows
+ * from the kernels and ratios; 4 for MusicGen's codec. */
+size_t sm_codec_stream_delay(const sm_codec *codec);
+/* Floats of scratch of one push, whatever its length; streams may share it. */
+size_t sm_codec_stream_scratch(const sm_codec *codec);
+/* The next `frames` frames, codes [K, stride]; `last` when none follows (then `frames` may be 0).
+ * Writes the samples that are now settled and were not before, at most (frames + delay) * hop of
+ * them; returns how many. After `last` all frames * hop samples of the piece have been written, and
+ * the stream takes no more before a reset. */
+size_t sm_codec_stream_push(sm_codec_stream *stream, const sm_kernels *kernels, sm_pool *pool,
+                            const int32_t *codes, size_t stride, size_t frames, bool last,
+                            float *samples, float *scratch);
 
 #endif

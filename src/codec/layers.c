@@ -168,6 +168,18 @@ sm_range sm_conv_need(const sm_conv *conv, ptrdiff_t n, sm_range out, bool refle
     return (sm_range){larger(need.lo, 0), smaller(need.hi, n)};
 }
 
+ptrdiff_t sm_conv_ready(const sm_conv *conv, ptrdiff_t have, bool reflect)
+{
+    const ptrdiff_t left = padding_of(conv, SM_ENDLESS).left, last = have + left - reach(conv);
+    if (last < 0 || (reflect && have <= left)) return 0;
+    return last / conv->stride + 1;
+}
+
+ptrdiff_t sm_conv_reach(const sm_conv *conv)
+{
+    return reach(conv);
+}
+
 typedef struct padded_signal {
     const sm_crew *crew;
     float *frames; /* all.lo..all.hi-1 */
@@ -293,6 +305,11 @@ sm_range sm_upsample_need(const sm_upsample *up, ptrdiff_t n, sm_range out)
 {
     const sm_range m = windows(up, out);
     return (sm_range){larger(m.lo - 1, 0), smaller(m.hi, n)};
+}
+
+ptrdiff_t sm_upsample_ready(const sm_upsample *up, ptrdiff_t have)
+{
+    return larger(have * up->stride - (up->stride - up->stride / 2), 0);
 }
 
 float *sm_upsample_run(const sm_crew *crew, const sm_upsample *up, float *y, sm_span x,

@@ -100,10 +100,22 @@ typedef struct sm_range {
     ptrdiff_t lo, hi; /* frames lo..hi-1 */
 } sm_range;
 
+#define SM_ENDLESS (PTRDIFF_MAX / (1 << 20)) /* frames of a signal whose end is not known yet */
+
+/* codes [K, stride], frames `range` -> latents [range, hidden]: the sum of the codes' vectors,
+ * codebook 0 first (quantizer.c). */
+void sm_dequantize(const sm_codec *codec, const int32_t *codes, size_t stride, sm_range range,
+                   float *latents);
+
 /* Layers (layers.c). Each makes the frames `out` of its output from what it needs of its input;
  * every frame has the same bits whatever range it is made in. */
 size_t sm_conv_frames(const sm_conv *conv, size_t frames); /* of the whole output */
 sm_range sm_conv_need(const sm_conv *conv, ptrdiff_t n, sm_range out, bool reflect);
+/* How many frames of the output are settled by the first `have` frames of an input whose end is not
+ * known yet. */
+ptrdiff_t sm_conv_ready(const sm_conv *conv, ptrdiff_t have, bool reflect);
+ptrdiff_t sm_upsample_ready(const sm_upsample *up, ptrdiff_t have);
+ptrdiff_t sm_conv_reach(const sm_conv *conv); /* of the kernel, in frames */
 /* y = conv(x), with an ELU of x before it when asked. padded: scratch; with kernel 1 it may be x
  * itself, and without an ELU NULL. */
 void sm_conv_run(const sm_crew *crew, const sm_conv *conv, float *y, sm_span x, sm_range out,
@@ -119,10 +131,17 @@ void sm_lstm_run(const sm_crew *crew, const sm_lstm *lstm, int layers, int width
 /* x += y over n floats. */
 void sm_add_run(const sm_crew *crew, float *x, const float *y, size_t n);
 
+/* One layer of a stack (stack.c), in the same terms. */
+size_t sm_op_frames(const sm_op *op, size_t frames);
+sm_range sm_op_need(const sm_op *op, ptrdiff_t n, sm_range out, bool reflect);
+/* The most floats of one signal around a layer that makes `made` frames. *from: the most frames of
+ * input that takes. */
+size_t sm_op_size(const sm_op *op, size_t made, size_t *from);
+/* The output starts at the returned place within y. y and spare: sm_op_size floats each. */
+const float *sm_op_run(const sm_crew *crew, const sm_op *op, bool reflect, sm_span x, sm_range out,
+                       float *y, float *spare);
+
 /* Stacks (stack.c). */
-size_t sm_stack_frames(const sm_stack *stack, size_t frames); /* of the whole output */
-/* Frames of the input on which output frames 0..frames-1 depend, were the signal endless. */
-size_t sm_stack_reach(const sm_stack *stack, size_t frames);
 /* Floats of scratch for `out` frames of output. */
 size_t sm_stack_scratch(const sm_stack *stack, size_t out);
 /* Frames `out` of the output to y, from the whole input x [frames, channels]. */

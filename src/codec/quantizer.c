@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The residual quantizer: latent frames to codes. */
+/* The residual quantizer: latent frames to codes and back. */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -86,4 +87,19 @@ void sm_codec_quantize(const sm_codec *codec, const sm_kernels *kernels, sm_pool
 {
     quantize_job job = {codec, kernels, latents, frames, codes, scratch};
     sm_pool_run(pool, quantize_task, &job, (int)((frames + FRAMES - 1) / FRAMES), 1);
+}
+
+void sm_dequantize(const sm_codec *codec, const int32_t *codes, size_t stride, sm_range range,
+                   float *latents)
+{
+    const size_t hidden = (size_t)codec->config.hidden;
+    for (ptrdiff_t t = range.lo; t < range.hi; t++, latents += hidden) {
+        memset(latents, 0, hidden * sizeof *latents);
+        for (int q = 0; q < codec->config.codebooks; q++) {
+            const int32_t code = codes[(size_t)q * stride + (size_t)t];
+            assert(code >= 0 && code < codec->config.codebook_size);
+            const float *e = codec->books[q].embed + (size_t)code * hidden;
+            for (size_t i = 0; i < hidden; i++) latents[i] += e[i];
+        }
+    }
 }

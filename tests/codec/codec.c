@@ -106,38 +106,6 @@ static void nothing_in_nothing_out(void **context)
     fixture_close(&f);
 }
 
-/* A piece that grows by any steps has the bits of the whole at every length. */
-static void a_stream_equals_the_whole(void **context)
-{
-    (void)context;
-    fixture f;
-    fixture_open(&f, 2);
-    const size_t most = 66, hop = (size_t)f.config.codec.hop;
-    int32_t *codes = golden_copy(&f, "codes", 2613);
-    float *memory = floats(sm_codec_stream_size(f.codec, most)), *grown = floats(most * hop),
-          *whole = floats(most * hop);
-    float *scratch = floats(sm_codec_scratch(f.codec, most)),
-          *little = floats(sm_codec_scratch(f.codec, 0));
-    for (size_t step = 1; step <= most; step += step < 8 ? 1 : 13) {
-        sm_codec_stream stream;
-        sm_codec_stream_init(f.codec, &stream, memory);
-        for (size_t frames = step; frames <= most; frames += step) {
-            sm_codec_stream_decode(f.codec, &stream, f.kernels, f.pool, codes, most, frames, grown,
-                                   little);
-            sm_codec_decode(f.codec, f.kernels, f.pool, codes, most, frames, whole, scratch);
-            if (memcmp(grown, whole, frames * hop * sizeof *grown) != 0)
-                fail_msg("steps of %zu: differs at %zu frames", step, frames);
-            assert_true(stream.settled <= frames && (frames < 12 || stream.settled >= frames - 12));
-        }
-        /* Again with fewer: from the start. */
-        sm_codec_stream_decode(f.codec, &stream, f.kernels, f.pool, codes, most, 5, grown, little);
-        sm_codec_decode(f.codec, f.kernels, f.pool, codes, most, 5, whole, scratch);
-        assert_memory_equal(grown, whole, 5 * hop * sizeof *grown);
-    }
-    free(codes), free(memory), free(grown), free(whole), free(scratch), free(little);
-    fixture_close(&f);
-}
-
 /* Codes may stand in a longer array: only the first frames count. */
 static void decode_honours_the_stride(void **context)
 {
@@ -193,7 +161,6 @@ int main(void)
         cmocka_unit_test(zero_padding),
         cmocka_unit_test(same_bits_on_any_number_of_threads),
         cmocka_unit_test(nothing_in_nothing_out),
-        cmocka_unit_test(a_stream_equals_the_whole),
         cmocka_unit_test(decode_honours_the_stride),
         cmocka_unit_test(nearest_code_first_on_ties),
     };
