@@ -83,7 +83,7 @@ class Balancer:
     """Adds the gradients of several losses in the output, each brought to a set share.
 
     The raw gradient of a log spectrum is enormous wherever a crop is nearly silent. Each row's
-    gradient is therefore scaled by the loss's running norm, and no row may exceed that norm.
+    gradient is therefore scaled by the loss's running norm, and no row may exceed four times it.
     """
 
     def __init__(self, shares, rate=0.98):
@@ -98,5 +98,6 @@ class Balancer:
             mean = norm.median().item()
             known = self.norms.get(name, mean)
             self.norms[name] = known * self.rate + mean * (1 - self.rate)
-            total = total + grad * (self.shares[name] / norm.clamp(min=self.norms[name]))
+            limit = (4 * self.norms[name] / norm).clamp(max=1.0)
+            total = total + grad * limit * (self.shares[name] / self.norms[name])
         return total / len(output)

@@ -11,7 +11,7 @@ from ..settings import HOP, CodecTraining
 from . import losses, model as codec_model
 from .fast import Fast
 
-SHARES = {"mel": 2.0, "linear": 0.5, "wave": 0.2}      # of the gradient in the output
+SHARES = {"mel": 3.0, "linear": 0.5, "wave": 0.2}      # of the gradient in the output
 COMMIT = 0.25       # of the decoder's gradient in the latents: pulls them to their codes
 LAST_SHARE = 0.02   # of the rate, for the last convolution: its one gain is small and scales everything,
                     # and steps of the full rate make the level of the output jump by a third

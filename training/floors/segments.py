@@ -33,6 +33,8 @@ def segments(tracks, target, count, seed):
     picks = []
     for kind, need in (("with", count), ("natural", count // 2), ("minus", count - count // 2)):
         pool = paired if kind == "minus" else tracks
+        if not pool:
+            raise ValueError("no mixtures without %s" % target)
         found, misses = [], 0
         while len(found) < need:
             track = pool[int(rng.integers(len(pool)))]

@@ -17,11 +17,11 @@ def orthogonal(x, rounds=5):
     a, b, c = QUINTIC
     x = x.bfloat16()
     flip = x.shape[1] > x.shape[2]
-    x = x.mT if flip else x
+    x = x.mT.contiguous() if flip else x
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(rounds):
-        gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        gram = torch.bmm(x, x.mT)
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return (x.mT if flip else x).float()
 
 

@@ -98,3 +98,14 @@ def test_si_sdr_ignores_level():
     wave = torch.randn(1, 1000)
     noise = torch.randn(1, 1000) * 0.1
     assert abs(losses.si_sdr(2 * (wave + noise), wave) - 20) < 1.5
+
+
+def test_balancer_bounds_every_row():
+    torch.manual_seed(0)
+    output = torch.randn(6, 400, requires_grad=True)
+    weight = torch.ones(6, 1)
+    weight[0] = 1e4                                 # one crop with an enormous gradient
+    balance = losses.Balancer({"a": 1.0})
+    grad = balance(output, {"a": (weight * output).abs().mean()}) * len(output)
+    norms = grad.norm(dim=1)
+    assert norms[0] <= 4.01 and abs(norms[1] - 1) < 1e-3
