@@ -310,6 +310,18 @@ SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_audio(smitin_session *s
                                                                const float **samples, size_t *count,
                                                                smitin_error *error);
 
+/* Audio while it is made: the samples of one piece that became final since the last call, at most
+ * `capacity` of them; *count may be 0. Call it between steps, also from a progress callback, as
+ * often as you like and with room for as many samples as you like. The calls together give exactly
+ * the samples of smitin_session_audio at the end, the prompt's among them, without computing any
+ * twice; after the last step (or a stop) what is left comes, and then 0 for good. */
+SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_read(smitin_session *session, int piece,
+                                                              float *samples, size_t capacity,
+                                                              size_t *count, smitin_error *error);
+/* Latency of the above: samples of a frame are final once this many frames after it are complete.
+ * It follows from the codec's kernels: 4 frames (80 ms) for MusicGen's. */
+SMITIN_API size_t smitin_session_read_delay(const smitin_session *session);
+
 /* One line of a knob's monitor trace: a generated column of one piece. */
 typedef struct smitin_trace {
     int column;     /* of the delay grid: the pass has heard column / frame_rate seconds */

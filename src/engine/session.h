@@ -9,12 +9,25 @@
 #include "../steer/steer.h"
 #include "engine.h"
 
+#define SM_READ_FRAMES 8 /* decoded at once by smitin_session_read */
+
+/* The audio of a piece that smitin_session_read has decoded: a stream, and what of its last output
+ * is still to be handed out. */
+typedef struct sm_reader {
+    sm_codec_stream *stream;
+    int pushed; /* frames */
+    bool ended;
+    float *pending; /* [(SM_READ_FRAMES + delay) * hop] */
+    size_t given, count;
+} sm_reader;
+
 typedef struct sm_piece {
     sm_delay grid;
     float *text;     /* T5 output [text_tokens, text hidden]; owned by the session's arena */
     int text_tokens; /* 0 = unconditional */
     int cond_row;    /* of the forward pass */
     int uncond_row;  /* -1 when not guided */
+    sm_reader reader;
 } sm_piece;
 
 /* A knob in force. Any thread may leave a new alpha in `asked`; only the session's thread takes it.
@@ -55,6 +68,7 @@ struct smitin_session {
     int32_t *order;  /* [V] for the sampler */
     int32_t *codes;  /* [K, frames] of the piece last asked for */
     float *samples;  /* [frames * hop] of the piece last asked for */
+    int32_t *fresh;  /* [K, SM_READ_FRAMES] codes on their way into a stream */
     float *codec_scratch;
     atomic_bool stop;
 };

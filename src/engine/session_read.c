@@ -2,6 +2,8 @@
 /* Reading a session: codes, audio, monitor traces. */
 #include "session.h"
 
+#include <string.h>
+
 static smitin_status check_piece(const smitin_session *session, int piece, smitin_error *error)
 {
     if (piece < 0 || piece >= session->options.pieces)
@@ -13,12 +15,19 @@ static smitin_status check_piece(const smitin_session *session, int piece, smiti
     return SMITIN_OK;
 }
 
+/* Frames of a piece whose codes are all there. A step that failed has left its column open. */
+static int complete_frames(const smitin_session *session, int piece)
+{
+    const int filled = session->column + (session->phase == SM_PHASE_FAILED ? 0 : 1);
+    return sm_delay_complete(&session->pieces[piece].grid, filled);
+}
+
 smitin_status smitin_session_codes(const smitin_session *session, int piece, const int32_t **codes,
                                    size_t *frames, size_t *stride, smitin_error *error)
 {
     SM_TRY(check_piece(session, piece, error));
     const sm_delay *grid = &session->pieces[piece].grid;
-    const int complete = sm_delay_complete(grid, session->column + 1);
+    const int complete = complete_frames(session, piece);
     sm_delay_revert(grid, complete, session->codes, session->frames);
     *codes = session->codes;
     *frames = (size_t)complete;
@@ -38,6 +47,52 @@ smitin_status smitin_session_audio(smitin_session *session, int piece, const flo
                     session->samples, session->codec_scratch);
     *samples = session->samples;
     *count = frames * (size_t)engine->config.codec.hop;
+    return SMITIN_OK;
+}
+
+size_t smitin_session_read_delay(const smitin_session *session)
+{
+    return sm_codec_stream_delay(session->engine->codec);
+}
+
+/* Decode up to SM_READ_FRAMES frames more into the empty `pending`; false when nothing is left to
+ * decode now. */
+static bool decode_more(smitin_session *session, int piece)
+{
+    const smitin_engine *engine = session->engine;
+    sm_reader *reader = &session->pieces[piece].reader;
+    const int complete = complete_frames(session, piece), left = complete - reader->pushed;
+    const int n = left < SM_READ_FRAMES ? left : SM_READ_FRAMES;
+    const bool over = complete == session->frames || session->phase >= SM_PHASE_DONE;
+    if (reader->ended || (n == 0 && !over)) return false;
+    reader->ended = over && n == left;
+    sm_delay_revert_from(&session->pieces[piece].grid, reader->pushed, n, session->fresh,
+                         SM_READ_FRAMES);
+    reader->count = sm_codec_stream_push(reader->stream, engine->kernels, engine->pool,
+                                         session->fresh, SM_READ_FRAMES, (size_t)n, reader->ended,
+                                         reader->pending, session->codec_scratch);
+    reader->given = 0;
+    reader->pushed += n;
+    return true;
+}
+
+smitin_status smitin_session_read(smitin_session *session, int piece, float *samples,
+                                  size_t capacity, size_t *count, smitin_error *error)
+{
+    if (count == NULL || (samples == NULL && capacity > 0))
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "smitin_session_read needs a place for samples and for their count");
+    *count = 0;
+    SM_TRY(check_piece(session, piece, error));
+    sm_reader *reader = &session->pieces[piece].reader;
+    while (*count < capacity) {
+        if (reader->given == reader->count && !decode_more(session, piece)) break;
+        const size_t left = reader->count - reader->given, room = capacity - *count;
+        const size_t n = left < room ? left : room;
+        if (n > 0) memcpy(samples + *count, reader->pending + reader->given, n * sizeof *samples);
+        reader->given += n;
+        *count += n;
+    }
     return SMITIN_OK;
 }
 

@@ -54,6 +54,23 @@ static smitin_status check_options(const smitin_engine *engine, const smitin_ses
     return SMITIN_OK;
 }
 
+static bool take_reader(smitin_session *s, sm_reader *reader)
+{
+    const sm_codec *codec = s->engine->codec;
+    const size_t frames = SM_READ_FRAMES + sm_codec_stream_delay(codec);
+    reader->stream = sm_codec_stream_new(codec, s->arena);
+    reader->pending = SM_TAKE(s->arena, frames * (size_t)s->engine->config.codec.hop, float);
+    return reader->stream != NULL && reader->pending != NULL;
+}
+
+/* Of a whole decode and of a stream, whichever takes more. */
+static size_t codec_scratch(const smitin_session *s)
+{
+    const size_t whole = sm_codec_scratch(s->engine->codec, (size_t)s->frames);
+    const size_t stream = sm_codec_stream_scratch(s->engine->codec);
+    return whole > stream ? whole : stream;
+}
+
 static bool take_fixed_memory(smitin_session *s)
 {
     const size_t pieces = (size_t)s->options.pieces;
@@ -69,14 +86,15 @@ static bool take_fixed_memory(smitin_session *s)
     s->order = SM_TAKE(s->arena, V, int32_t);
     s->codes = SM_TAKE(s->arena, K * frames, int32_t);
     s->samples = SM_TAKE(s->arena, frames * (size_t)s->engine->config.codec.hop, float);
-    s->codec_scratch = SM_TAKE(s->arena, sm_codec_scratch(s->engine->codec, frames), float);
+    s->codec_scratch = SM_TAKE(s->arena, codec_scratch(s), float);
+    s->fresh = SM_TAKE(s->arena, K * SM_READ_FRAMES, int32_t);
     if (s->pieces == NULL || s->rows == NULL || s->knobs == NULL || s->taps == NULL ||
         s->made == NULL || s->scratch == NULL || s->order == NULL || s->codes == NULL ||
-        s->samples == NULL || s->codec_scratch == NULL)
+        s->samples == NULL || s->codec_scratch == NULL || s->fresh == NULL)
         return false;
     for (size_t i = 0; i < pieces; i++) {
         int32_t *cells = SM_TAKE(s->arena, K * (size_t)s->columns, int32_t);
-        if (cells == NULL) return false;
+        if (cells == NULL || !take_reader(s, &s->pieces[i].reader)) return false;
         sm_delay_init(&s->pieces[i].grid, s->frames, (int)K, (int32_t)V, cells);
     }
     return true;

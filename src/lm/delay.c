@@ -65,10 +65,15 @@ int sm_delay_complete(const sm_delay *grid, int columns)
     return frames < grid->frames ? frames : grid->frames;
 }
 
-void sm_delay_revert(const sm_delay *grid, int frames, int32_t *codes, int stride)
+void sm_delay_revert_from(const sm_delay *grid, int first, int frames, int32_t *codes, int stride)
 {
     for (int k = 0; k < grid->codebooks; k++) {
         int32_t *row = codes + (size_t)k * (size_t)stride;
-        for (int t = 0; t < frames; t++) row[t] = *cell(grid, t + 1 + k, k);
+        for (int t = 0; t < frames; t++) row[t] = *cell(grid, first + t + 1 + k, k);
     }
+}
+
+void sm_delay_revert(const sm_delay *grid, int frames, int32_t *codes, int stride)
+{
+    sm_delay_revert_from(grid, 0, frames, codes, stride);
 }

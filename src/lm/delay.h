@@ -34,5 +34,7 @@ int sm_delay_unknown(const sm_delay *grid, int column, int k);
 int sm_delay_complete(const sm_delay *grid, int columns);
 /* Undo the delay for the first `frames` frames: codes [K, stride]. */
 void sm_delay_revert(const sm_delay *grid, int frames, int32_t *codes, int stride);
+/* The same for frames first..first+frames-1. */
+void sm_delay_revert_from(const sm_delay *grid, int first, int frames, int32_t *codes, int stride);
 
 #endif

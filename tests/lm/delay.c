@@ -101,6 +101,11 @@ static void written_then_reverted(void **context)
     for (int k = 0; k < 4; k++) {
         for (int t = 0; t < 6; t++) assert_int_equal(back[k * 6 + t], code(k, t));
     }
+    sm_delay_revert_from(&grid, 2, 3, back, 6);
+    for (int k = 0; k < 4; k++) {
+        for (int t = 0; t < 3; t++) assert_int_equal(back[k * 6 + t], code(k, 2 + t));
+        assert_int_equal(back[k * 6 + 3], code(k, 3)); /* nothing beyond the frames asked for */
+    }
 }
 
 static void frames_complete_with_their_last_codebook(void **context)
