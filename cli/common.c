@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../src/hub/hub.h"
+
 int report_error(const smitin_error *error)
 {
     fprintf(stderr, "smitin: %s\n", error->message);
@@ -34,22 +36,54 @@ static bool is_there(const char *path)
     return stat(path, &info) == 0;
 }
 
-bool find_model(const char *name, char *path, size_t size)
+/* The snapshot of a model of the hub, in its cache. */
+static int find_snapshot(const char *text, char *path, size_t size)
 {
+    smitin_error error = {0};
+    sm_hub_config config;
+    sm_hub_name name;
+    smitin_status status = sm_hub_name_parse(&name, text, &error);
+    if (status == SMITIN_OK) status = sm_hub_config_read(&config, &error);
+    if (status == SMITIN_OK) status = sm_hub_find(&config, &name, path, size, &error);
+    return status == SMITIN_OK ? EXIT_DONE : report_error(&error);
+}
+
+int find_model(const char *name, const char *hf, char *path, size_t size)
+{
+    if (hf != NULL && strcmp(name, DEFAULT_MODEL) != 0) {
+        fprintf(stderr, "smitin: --model and --hf-repo name two models; give one of them\n");
+        return EXIT_USAGE;
+    }
+    if (hf != NULL) return find_snapshot(hf, path, size);
     const char *own = getenv("SMITIN_MODELS");
     const char *const bases[] = {"", "models/", own, SMITIN_DATADIR "/models"};
     for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
         if (bases[i] == NULL) continue;
         const bool slash = bases[i][0] != '\0' && bases[i][strlen(bases[i]) - 1] != '/';
         const int length = snprintf(path, size, "%s%s%s", bases[i], slash ? "/" : "", name);
-        if (length > 0 && (size_t)length < size && is_there(path)) return true;
+        if (length > 0 && (size_t)length < size && is_there(path)) return EXIT_DONE;
     }
     fprintf(stderr,
             "smitin: there is no model \"%s\", neither here nor under models/, $SMITIN_MODELS or "
             "%s/models; give the "
             "directory that holds config.json with -m\n",
             name, SMITIN_DATADIR);
-    return false;
+    return EXIT_REFUSED;
+}
+
+void model_title(const char *path, char *title, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    const char *folder = strstr(path, "/models--");
+    snprintf(title, size, "%s", slash != NULL ? slash + 1 : path);
+    if (folder == NULL || strstr(folder, "/snapshots/") == NULL) return;
+    folder += strlen("/models--");
+    const char *end = strstr(folder, "/snapshots/"), *cut = strstr(folder, "--");
+    if (cut == NULL || cut > end)
+        snprintf(title, size, "%.*s", (int)(end - folder), folder);
+    else
+        snprintf(title, size, "%.*s/%.*s", (int)(cut - folder), folder, (int)(end - cut - 2),
+                 cut + 2);
 }
 
 /* The user's folder for knobs, or an empty string. */
@@ -104,11 +138,12 @@ void progress_bar(const char *what, double done, double total)
     fflush(stderr);
 }
 
-int open_engine(smitin_engine **engine, const char *model, const char *cpu_level, int threads,
-                char *path, size_t path_size)
+int open_engine(smitin_engine **engine, const char *model, const char *hf, const char *cpu_level,
+                int threads, char *path, size_t path_size)
 {
     smitin_error error = {0};
-    if (!find_model(model, path, path_size)) return EXIT_REFUSED;
+    const int code = find_model(model, hf, path, path_size);
+    if (code != EXIT_DONE) return code;
     smitin_engine_options options = smitin_engine_defaults();
     options.threads = threads;
     options.cpu_level = cpu_level;

@@ -10,10 +10,15 @@
 /* Print the message on standard error and return the exit code for its status. */
 int report_error(const smitin_error *error);
 
+#define DEFAULT_MODEL "mini"
+
 /* Where a model named `name` lies: a path as it is; else NAME or models/NAME from here, from
- * $SMITIN_MODELS, and from the installed data. Fills `path`; prints where it looked and returns
- * false when there is none. */
-bool find_model(const char *name, char *path, size_t size);
+ * $SMITIN_MODELS, and from the installed data. With `hf` (not NULL), "org/repo" or
+ * "org/repo@revision", instead its snapshot in the cache of the Hugging Face hub. Fills `path`;
+ * else says where it looked and returns an exit code. Opens no connection. */
+int find_model(const char *name, const char *hf, char *path, size_t size);
+/* What to call the model at `path`: "org/repo" for a snapshot of the cache, else its folder. */
+void model_title(const char *path, char *title, size_t size);
 /* Likewise a knob: a path; else NAME.knob.safetensors here, in $SMITIN_KNOBS, in
  * ~/.local/share/smitin/knobs (or under $XDG_DATA_HOME), and among the model's own knobs. */
 bool find_knob(const char *name, const char *model_path, char *path, size_t size);
@@ -23,12 +28,13 @@ bool find_knob(const char *name, const char *model_path, char *path, size_t size
 void progress_bar(const char *what, double done, double total);
 
 /* Open an engine; report and return an exit code on failure. */
-int open_engine(smitin_engine **engine, const char *model, const char *cpu_level, int threads,
-                char *path, size_t path_size);
+int open_engine(smitin_engine **engine, const char *model, const char *hf, const char *cpu_level,
+                int threads, char *path, size_t path_size);
 
 /* Subcommands: argv[0] is the subcommand's name. */
 int command_generate(int argc, char **argv);
 int command_knob(int argc, char **argv); /* "knob train", "knob info" */
 int command_knob_train(int argc, char **argv);
+int command_models(int argc, char **argv); /* "models pull", "models list" */
 
 #endif

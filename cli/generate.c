@@ -29,6 +29,8 @@ static size_t generate_specs(generate_options *o, option_spec *specs, size_t cap
     const option_spec table[] = {
         {"-m", "--model", OPTION_TEXT, &o->model, 0, 0, NULL, "MODEL",
          "directory or name of a model [mini]"},
+        {"-hf", "--hf-repo", OPTION_TEXT, &o->hf, 0, 0, NULL, "ORG/REPO",
+         "instead of -m: a model that was pulled, with @REVISION or without"},
         {"-p", "--prompt", OPTION_TEXT, &o->prompt, 0, 0, NULL, "TEXT", "what to play"},
         {"-i", "--input", OPTION_LIST, &o->inputs, 0, 0, NULL, "FILE",
          "continue this clip; may be repeated"},
@@ -77,7 +79,7 @@ static void fill_defaults(generate_options *o)
     memset(o, 0, sizeof *o);
     o->session = smitin_session_defaults();
     o->steering = steering_options_defaults();
-    o->model = "mini";
+    o->model = DEFAULT_MODEL;
     o->output = "out.wav";
     o->seed = -1.0;
     o->batch = 1;
@@ -185,7 +187,7 @@ static int run_job(generate_job *job)
 {
     generate_options *o = &job->options;
     smitin_error error = {0};
-    int code = open_engine(&job->engine, o->model, o->cpu_level, o->threads, job->model_path,
+    int code = open_engine(&job->engine, o->model, o->hf, o->cpu_level, o->threads, job->model_path,
                            sizeof job->model_path);
     if (code != EXIT_DONE) return code;
     smitin_engine_info(job->engine, &job->info);

@@ -7,7 +7,7 @@
 #include "steering.h"
 
 typedef struct generate_options {
-    const char *model, *prompt, *output, *trace, *cpu_level;
+    const char *model, *hf, *prompt, *output, *trace, *cpu_level;
     text_list inputs;
     double input_seconds; /* 0 = all */
     double seed;          /* -1 = from the clock */

@@ -41,14 +41,15 @@ static void print_json(const smitin_knob_info *info)
     json_decref(o);
 }
 
-static int show_knobs(const text_list *names, const char *model, bool json)
+static int show_knobs(const text_list *names, const char *model, const char *hf, bool json)
 {
     char model_path[1024], path[1200];
     if (names->count == 0) {
         fprintf(stderr, "smitin: name a knob, or give the path of a .knob.safetensors file\n");
         return EXIT_USAGE;
     }
-    if (!find_model(model, model_path, sizeof model_path)) return EXIT_REFUSED;
+    const int code = find_model(model, hf, model_path, sizeof model_path);
+    if (code != EXIT_DONE) return code;
     for (int i = 0; i < names->count; i++) {
         smitin_knob *knob = NULL;
         smitin_knob_info info;
@@ -68,12 +69,14 @@ static int show_knobs(const text_list *names, const char *model, bool json)
 
 static int command_knob_info(int argc, char **argv)
 {
-    const char *model = "mini";
+    const char *model = DEFAULT_MODEL, *hf = NULL;
     bool json = false, help = false;
     text_list names = {0};
     const option_spec specs[] = {
         {"-m", "--model", OPTION_TEXT, &model, 0, 0, NULL, "MODEL",
          "whose knobs are searched [mini]"},
+        {"-hf", "--hf-repo", OPTION_TEXT, &hf, 0, 0, NULL, "ORG/REPO",
+         "instead of -m: a model that was pulled, with @REVISION or without"},
         {NULL, "--json", OPTION_FLAG, &json, 0, 0, NULL, NULL, "print JSON"},
     };
     int code = options_parse(specs, sizeof specs / sizeof *specs, argc, argv, &names, &help);
@@ -81,7 +84,7 @@ static int command_knob_info(int argc, char **argv)
         printf("smitin knob info [OPTIONS] NAME...\n\nShow what knobs hold.\n\n");
         options_print(specs, sizeof specs / sizeof *specs);
     } else if (code == EXIT_DONE) {
-        code = show_knobs(&names, model, json);
+        code = show_knobs(&names, model, hf, json);
     }
     text_list_free(&names);
     return code;

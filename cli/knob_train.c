@@ -21,7 +21,7 @@ enum { CLIPS_A_PASS = 16 };
 static const double SMALLEST_RISE = 0.05;
 
 typedef struct train_options {
-    const char *model, *stems, *target, *with, *without, *name, *output, *licence, *cpu_level;
+    const char *model, *hf, *stems, *target, *with, *without, *name, *output, *licence, *cpu_level;
     int recipe, pairs, threads, calibrate_pieces;
     double seconds, test_share, seed, C, calibrate_seconds;
     bool quiet;
@@ -121,10 +121,8 @@ static void describe(train_job *job)
 {
     const train_options *o = &job->options;
     sm_knob_meta *meta = &job->knob->meta;
-    const char *slash = strrchr(job->model_path, '/');
     snprintf(meta->trait, sizeof meta->trait, "%s", o->name);
-    snprintf(meta->model, sizeof meta->model, "%.127s",
-             slash != NULL ? slash + 1 : job->model_path);
+    model_title(job->model_path, meta->model, sizeof meta->model);
     memcpy(meta->fingerprint, job->info.fingerprint, sizeof meta->fingerprint);
     snprintf(meta->data, sizeof meta->data, "%s", sm_dataset_summary(job->dataset));
     snprintf(meta->licence, sizeof meta->licence, "%s", o->licence);
@@ -214,7 +212,7 @@ static int write_results(train_job *job)
 static int run_train(train_job *job)
 {
     const train_options *o = &job->options;
-    int code = open_engine(&job->engine, o->model, o->cpu_level, o->threads, job->model_path,
+    int code = open_engine(&job->engine, o->model, o->hf, o->cpu_level, o->threads, job->model_path,
                            sizeof job->model_path);
     if (code != EXIT_DONE) return code;
     smitin_engine_info(job->engine, &job->info);
@@ -265,7 +263,7 @@ int command_knob_train(int argc, char **argv)
     bool help = false;
     memset(&job, 0, sizeof job);
     train_options *o = &job.options;
-    *o = (train_options){.model = "mini",
+    *o = (train_options){.model = DEFAULT_MODEL,
                          .licence = "unknown",
                          .pairs = 500,
                          .seconds = 3.0,
@@ -277,6 +275,8 @@ int command_knob_train(int argc, char **argv)
     const option_spec specs[] = {
         {"-m", "--model", OPTION_TEXT, &o->model, 0, 0, NULL, "MODEL",
          "directory or name of a model [mini]"},
+        {"-hf", "--hf-repo", OPTION_TEXT, &o->hf, 0, 0, NULL, "ORG/REPO",
+         "instead of -m: a model that was pulled, with @REVISION or without"},
         {NULL, "--stems", OPTION_TEXT, &o->stems, 0, 0, NULL, "DIR",
          "a folder of tracks, each a folder of stems"},
         {NULL, "--target", OPTION_TEXT, &o->target, 0, 0, NULL, "NAME",
