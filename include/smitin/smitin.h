@@ -89,9 +89,13 @@ typedef struct smitin_engine_options {
 
 SMITIN_API smitin_engine_options smitin_engine_defaults(void);
 
-/* Load a MusicGen checkpoint: a directory with config.json, model.safetensors (f32, f16 or bf16)
- * and, for text prompts, spiece.model. Every tensor's name, type and shape is checked; all misses
- * are reported together. The engine owns everything it loads; free it after its sessions. */
+/* Load a MusicGen checkpoint: a directory with config.json, weights (f32, f16 or bf16) and, for
+ * text prompts, spiece.model. The weights are the first of these that is there: model.safetensors,
+ * pytorch_model.bin (each single, or in shards with its index), audiocraft's state_dict.bin, which
+ * wants the folders of facebook/encodec_32khz and t5-base beside it for what it does not hold. No
+ * code in a file is ever run: anything but tensors is refused. Every tensor's name, type and shape
+ * is checked; all misses are reported together. The engine owns everything it loads; free it after
+ * its sessions. */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_open(smitin_engine **engine,
                                                              const char *path,
                                                              const smitin_engine_options *options,

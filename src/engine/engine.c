@@ -45,16 +45,15 @@ static smitin_status choose_kernels(const char *wanted, const sm_kernels **kerne
                    "unknown CPU level \"%s\"; use ref, avx2 or avx512", wanted);
 }
 
-static smitin_status bind_model(smitin_engine *engine, const sm_safetensors *file,
-                                smitin_error *error)
+static smitin_status bind_model(smitin_engine *engine, const sm_source *source, smitin_error *error)
 {
     const sm_model_config *config = &engine->config;
     sm_binder binder;
-    sm_binder_init(&binder, file, engine->arena);
+    sm_binder_init_source(&binder, source, engine->arena);
     SM_TRY(sm_t5_new(&engine->t5, &config->text, &binder, error));
     SM_TRY(sm_codec_new(&engine->codec, &config->codec, &binder, error));
     SM_TRY(sm_lm_new(&engine->lm, &config->lm, config->text.hidden, &binder, error));
-    SM_TRY(sm_binder_finish(&binder, engine->path, error));
+    SM_TRY(sm_binder_finish(&binder, "the model", error));
     engine->parameters = binder.parameters;
     return SMITIN_OK;
 }
@@ -65,20 +64,19 @@ static smitin_status load_model(smitin_engine *engine, smitin_error *error)
     struct stat info;
     if (stat(engine->path, &info) != 0)
         return sm_fail(error, SMITIN_ERROR_IO,
-                       "no model at %s; give a directory with config.json and model.safetensors",
+                       "no model at %s; give a directory with config.json and the model's weights",
                        engine->path);
     if (!S_ISDIR(info.st_mode))
         return sm_fail(error, SMITIN_ERROR_IO,
-                       "%s is not a directory. A model is a directory with config.json and "
-                       "model.safetensors",
+                       "%s is not a directory; a model is a directory with config.json and "
+                       "weights such as model.safetensors",
                        engine->path);
     SM_TRY(sm_config_read(&engine->config, engine->path, error));
 
-    snprintf(file_path, sizeof file_path, "%s/model.safetensors", engine->path);
-    sm_safetensors *file = NULL;
-    SM_TRY(sm_safetensors_open(&file, file_path, error));
-    const smitin_status status = bind_model(engine, file, error);
-    sm_safetensors_close(file);
+    sm_source *source = NULL;
+    SM_TRY(sm_source_open(&source, engine->path, error));
+    const smitin_status status = bind_model(engine, source, error);
+    sm_source_close(source);
     SM_TRY(status);
 
     snprintf(file_path, sizeof file_path, "%s/spiece.model", engine->path);

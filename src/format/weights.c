@@ -17,6 +17,19 @@ void sm_binder_init(sm_binder *binder, const sm_safetensors *file, sm_arena *are
     binder->arena = arena;
 }
 
+void sm_binder_init_source(sm_binder *binder, const sm_source *source, sm_arena *arena)
+{
+    memset(binder, 0, sizeof(*binder));
+    binder->source = source;
+    binder->arena = arena;
+}
+
+static const sm_tensor *find(const sm_binder *binder, const char *name)
+{
+    return binder->source != NULL ? sm_source_find(binder->source, name)
+                                  : sm_safetensors_find(binder->file, name);
+}
+
 static void note(sm_binder *binder, const char *format, va_list args)
 {
     char text[400];
@@ -47,7 +60,7 @@ bool sm_binder_has(const sm_binder *binder, const char *name_format, ...)
     va_start(args, name_format);
     vsnprintf(name, sizeof(name), name_format, args);
     va_end(args);
-    return sm_safetensors_find(binder->file, name) != NULL;
+    return find(binder, name) != NULL;
 }
 
 /* "[3,4]" */
@@ -81,8 +94,9 @@ float *sm_bind(sm_binder *binder, int dims, const int64_t *shape, const char *na
     vsnprintf(name, sizeof(name), name_format, args);
     va_end(args);
 
-    const sm_tensor *tensor = sm_safetensors_find(binder->file, name);
+    const sm_tensor *tensor = find(binder, name);
     if (tensor == NULL) {
+        if (strstr(name, ".lstm.") != NULL) binder->lacks_lstm = true;
         sm_binder_miss(binder, "%s is missing", name);
         return NULL;
     }
@@ -112,14 +126,21 @@ float *sm_bind(sm_binder *binder, int dims, const int64_t *shape, const char *na
 smitin_status sm_binder_finish(const sm_binder *binder, const char *part, smitin_error *error)
 {
     if (binder->misses == 0) return SMITIN_OK;
-    /* The end of a long path says more than its beginning, and the report must fit behind it. */
-    const char *path = sm_safetensors_path(binder->file);
+    /* The end of a long path says more than its beginning, and the report must fit behind it.
+     */
+    const char *path =
+        binder->source != NULL ? sm_source_path(binder->source) : sm_safetensors_path(binder->file);
     size_t length = strlen(path);
     if (length > 60) path += length - 60;
     char more[40] = "";
     int left = binder->misses - binder->reported;
     if (left > 0) snprintf(more, sizeof(more), "; and %d more", left);
     smitin_status status = binder->out_of_memory ? SMITIN_ERROR_MEMORY : SMITIN_ERROR_MODEL;
-    return sm_fail(error, status, "%s: %s refused, %d problem%s: %s%s", path, part, binder->misses,
-                   binder->misses == 1 ? "" : "s", binder->report, more);
+    /* Early uploads of the melody models were saved without 14 of them. */
+    const char *hint = binder->lacks_lstm
+                           ? " (early uploads lack LSTM tensors: fetch a later revision, or take "
+                             "the codec, the same one, of facebook/encodec_32khz)"
+                           : "";
+    return sm_fail(error, status, "%s: %s refused, %d problem%s%s: %s%s", path, part,
+                   binder->misses, binder->misses == 1 ? "" : "s", hint, binder->report, more);
 }

@@ -6,20 +6,24 @@
 #define SMITIN_FORMAT_WEIGHTS_H
 
 #include "../base/arena.h"
-#include "safetensors.h"
+#include "source.h"
 
 typedef struct sm_binder {
-    const sm_safetensors *file;
+    const sm_safetensors *file; /* this or the next one, the other is NULL */
+    const sm_source *source;
     sm_arena *arena;
     uint64_t parameters; /* bound so far */
     int misses;          /* problems so far */
     int reported;        /* of these, in the report */
+    bool lacks_lstm;     /* one of them is a missing tensor of an LSTM */
     bool out_of_memory;  /* one of them was a failed allocation: finish gives SMITIN_ERROR_MEMORY */
     char report[840];    /* the first of them, for the message */
     size_t report_length;
 } sm_binder;
 
+/* Bind from one file, or from a folder's weights whatever container they lie in. */
 void sm_binder_init(sm_binder *binder, const sm_safetensors *file, sm_arena *arena);
+void sm_binder_init_source(sm_binder *binder, const sm_source *source, sm_arena *arena);
 
 /* The tensor called by the printf-style name with exactly `shape` (`dims` of them), as f32 in the
  * arena. On a miss the problem is noted and NULL is returned; go on binding and ask

@@ -4,9 +4,11 @@
     python3 tests/fuzz/make_seeds.py
 """
 import hashlib
+import io
 import json
 import os
 import struct
+import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -160,6 +162,62 @@ def npy():
     save("npy", "magic_only", b"\x93NUMPY\x01\x00")
 
 
+def storage(kind=b"Float", key=b"0", elements=6):
+    """A storage as PyTorch pickles it: by a persistent id."""
+    text = lambda b: b"X" + struct.pack("<I", len(b)) + b
+    return b"(" + text(b"storage") + b"ctorch\n" + kind + b"Storage\n" + text(key) + text(b"cpu") + b"K" + bytes([elements]) + b"tQ"
+
+
+def torch_pickle(shape=b"K\x02K\x03\x86", strides=b"K\x03K\x01\x86", offset=b"K\x00", store=None):
+    store = storage() if store is None else store
+    args = b"(" + store + offset + shape + strides + b"\x89ccollections\nOrderedDict\n)Rt"
+    return b"\x80\x02}q\x00X\x01\x00\x00\x00tctorch._utils\n_rebuild_tensor_v2\n" + args + b"Rs."
+
+
+def archive(pickle, data=bytes(24), method=zipfile.ZIP_STORED):
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", method) as file:
+        for name, content in (("m/data.pkl", pickle), ("m/byteorder", b"little"), ("m/data/0", data)):
+            file.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content, method)
+    return made.getvalue()
+
+
+def pickle():
+    """Whole archives, and pickles alone behind a "P"."""
+    sound = archive(torch_pickle())
+    save("pickle", "sound", sound)
+    save("pickle", "transposed", archive(torch_pickle(strides=b"K\x01K\x02\x86")))
+    save("pickle", "half", archive(torch_pickle(store=storage(b"Half")), bytes(12)))
+    save("pickle", "beyond", archive(torch_pickle(offset=b"K\x01")))
+    save("pickle", "expanded", archive(torch_pickle(b"J\0\0\0\x40\x85", b"K\x00\x85")))
+    save("pickle", "stride_2_63", archive(torch_pickle(b"K\x02\x85", b"\x8a\x08" + b"\xff" * 7 + b"\x7f\x85")))
+    save("pickle", "compressed", archive(torch_pickle(), method=zipfile.ZIP_DEFLATED))
+    save("pickle", "system", archive(b"\x80\x02cos\nsystem\nX\x02\0\0\0id\x85R."))
+    save("pickle", "no_end", sound[:-22])
+    big = bytearray(sound)
+    big[-6:-2] = b"\xff" * 4
+    save("pickle", "zip64_missing", bytes(big))
+    state = b"\x80\x02}(X\x0a\0\0\0best_state" + torch_pickle()[2:-1] + b"X\x0a\0\0\0pretrainedX\x03\0\0\0a/bu."
+    save("pickle", "best_state", archive(state))
+    for name, text in (("values", b"}q\0(X\1\0\0\0a]q\1(K\1J\xfe\xff\xff\xffM,\1eX\1\0\0\0bN\x88\x8a\6\0\0\0\0\0\1\x87u."),
+                       ("state", b"ccollections\nOrderedDict\nq\0)Rq\1(X\1\0\0\0x)q\2X\1\0\0\0yh\2u}X\1\0\0\0m}sb."),
+                       ("itself", b"]q\0h\0a."), ("deep", b"]" + b"\x85" * 1000 + b"."), ("marks", b"(" * 1000),
+                       ("memo_gap", b"Nr\xff\xff\xff\xff."), ("eval", b"cbuiltins\neval\n."), ("inst", b"(ios\nsystem\n.")):
+        save("pickle", "alone_" + name, b"P\x80\x02" + text)
+
+
+def index():
+    save("index", "sound", json.dumps({"metadata": {"total_size": 8}, "weight_map": {"a": "x.bin", "b": "y.bin", "c": "x.bin"}}))
+    save("index", "parent", json.dumps({"weight_map": {"a": "../x.bin"}}))
+    save("index", "absolute", json.dumps({"weight_map": {"a": "/x.bin"}}))
+    save("index", "hidden", json.dumps({"weight_map": {"a": ".x"}}))
+    save("index", "number", json.dumps({"weight_map": {"a": 1}}))
+    save("index", "empty_map", json.dumps({"weight_map": {}}))
+    save("index", "many", json.dumps({"weight_map": {str(i): f"{i}.bin" for i in range(300)}}))
+    save("index", "nul", '{"weight_map":{"a\\u0000b":"c"}}')
+    save("index", "array", "[]")
+
+
 def wav(kind, channels, rate, bits, data, claimed=None, block=None):
     size = len(data) if claimed is None else claimed
     block = channels * bits // 8 if block is None else block
@@ -188,4 +246,6 @@ if __name__ == "__main__":
     knob()
     config()
     npy()
+    pickle()
+    index()
     audio()
