@@ -318,25 +318,22 @@ bool sm_hub_weights(const char *folder, sm_hub_container *found, char missing[SM
 {
     char names[SM_HUB_MAX_FILES][SM_HUB_FILE];
     char path[SM_HUB_PATH];
-    *found = SM_HUB_NONE;
-    snprintf(missing, SM_HUB_FILE, "%s", containers[SM_HUB_SAFETENSORS].file);
-    for (int c = SM_HUB_SAFETENSORS; c < SM_HUB_CONTAINERS; c++) {
-        if (!has_file(folder, containers[c].file)) continue;
-        const char *lack = NULL;
-        if (containers[c].index) {
-            const bool fits = sm_hub_path(path, sizeof path, NULL, "%s/%s", folder,
-                                          containers[c].file) == SMITIN_OK;
-            const int count = fits ? sm_hub_index_files(path, names, SM_HUB_MAX_FILES) : -1;
-            if (count < 0) lack = containers[c].file;
-            for (int i = 0; i < count && lack == NULL; i++) {
-                if (!has_file(folder, names[i])) lack = names[i];
-            }
-        }
-        if (lack == NULL || *found == SM_HUB_NONE) *found = (sm_hub_container)c;
-        if (lack == NULL) return true;
-        if (*found == (sm_hub_container)c) snprintf(missing, SM_HUB_FILE, "%.127s", lack);
+    int c = SM_HUB_SAFETENSORS;
+    while (c < SM_HUB_CONTAINERS && !has_file(folder, containers[c].file)) c++;
+    *found = c < SM_HUB_CONTAINERS ? (sm_hub_container)c : SM_HUB_NONE;
+    const char *form = containers[c < SM_HUB_CONTAINERS ? c : SM_HUB_SAFETENSORS].file;
+    snprintf(missing, SM_HUB_FILE, "%s", form);
+    if (c == SM_HUB_CONTAINERS || !containers[c].index) return c < SM_HUB_CONTAINERS;
+
+    /* An index that does not parse stands as the missing file itself. */
+    if (sm_hub_path(path, sizeof path, NULL, "%s/%s", folder, form) != SMITIN_OK) return false;
+    const int count = sm_hub_index_files(path, names, SM_HUB_MAX_FILES);
+    for (int i = 0; i < count; i++) {
+        if (has_file(folder, names[i])) continue;
+        snprintf(missing, SM_HUB_FILE, "%.127s", names[i]);
+        return false;
     }
-    return false;
+    return count > 0;
 }
 
 smitin_status sm_hub_find(const sm_hub_config *config, const sm_hub_name *name, char *path,

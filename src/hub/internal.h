@@ -27,8 +27,9 @@ bool sm_hub_is_hex(const char *text, size_t length);
 /* A plain file name: letters, digits, '.', '_' and '-', no dot in front. */
 bool sm_hub_is_file_name(const char *name);
 
-/* The container of weights that `folder` holds complete, in the order of preference. When there is
- * none, *found is the best one begun and `missing` names what it lacks. */
+/* Whether `folder` holds all files of its weights. The first container in the order of preference
+ * that has begun decides, as it does for the loader; *found is that one, and `missing` names what
+ * it lacks. */
 bool sm_hub_weights(const char *folder, sm_hub_container *found, char missing[SM_HUB_FILE]);
 /* The files of an index's weight_map, each once, into `names`; -1 when the index is not sound or
  * names more than `capacity` files. */

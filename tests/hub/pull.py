@@ -157,7 +157,9 @@ class Layout(Case):
         snapshot = self.storage / "snapshots" / B
         self.assert_whole(snapshot, set(files) - {"pytorch_model.bin"}, files)
         (snapshot / "model-00002-of-00002.safetensors").unlink()
+        (snapshot / "pytorch_model.bin").write_bytes(b"a later form does not stand in for a damaged one")
         self.assert_refused(self.run_smitin("generate", "-hf", REPO), 3, "lacks model-00002-of-00002.safetensors")
+        (snapshot / "pytorch_model.bin").unlink()
         self.assertEqual(self.pull().returncode, 0)
         self.assert_whole(snapshot, set(files) - {"pytorch_model.bin"}, files)
 
