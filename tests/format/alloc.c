@@ -2,6 +2,8 @@
 /* Every constructor of the room with every one of its allocations failing. */
 #include "failing.h"
 
+#include <sys/stat.h>
+
 #include "../../src/format/config.h"
 #include "../../src/format/knob_file.h"
 #include "../../src/format/npy.h"
@@ -10,6 +12,9 @@
 typedef struct work {
     char path[256];
     sm_safetensors *file;
+    sm_source *source;
+    const char *folder;
+    size_t tensors; /* in the folder */
     sm_knob_data *knob, *sample;
     sm_npy array;
     sm_arena *arena;
@@ -51,6 +56,23 @@ static smitin_status bind_tensors(void *context, smitin_error *error)
     smitin_status status = sm_binder_finish(&binder, "the part", error);
     sm_arena_free(arena);
     return status;
+}
+
+static smitin_status open_source(void *context, smitin_error *error)
+{
+    work *w = context;
+    smitin_status status = sm_source_open(&w->source, w->folder, error);
+    if (status != SMITIN_OK) {
+        assert_null(w->source);
+    } else {
+        assert_int_equal(sm_source_count(w->source), w->tensors);
+    }
+    return status;
+}
+
+static void close_source(void *context)
+{
+    sm_source_close(((work *)context)->source);
 }
 
 static smitin_status write_knob(void *context, smitin_error *error)
@@ -111,6 +133,44 @@ static void tensors(void **state)
     sm_safetensors_close(w.file);
 }
 
+static void fail_source(const char *folder, int least)
+{
+    smitin_error error;
+    work w = {.folder = folder};
+    ASSERT_OK(sm_source_open(&w.source, folder, &error));
+    w.tensors = sm_source_count(w.source);
+    sm_source_close(w.source);
+    fail_each(open_source, close_source, &w, least);
+}
+
+static void sources(void **state)
+{
+    (void)state;
+    fail_source(GOLDEN "/tiny", 8);
+    fail_source(GOLDEN "/containers/few", 12);
+    fail_source(GOLDEN "/containers/shards", 20);
+}
+
+/* audiocraft's files with their neighbours: renamed tensors, a file each for the parts. */
+static void neighbours(void **state)
+{
+    (void)state;
+    char paths[6][256];
+    scratch_path(paths[0], "ac");
+    scratch_path(paths[1], "ac/t5-base");
+    assert_int_equal(mkdir(paths[0], 0700) | mkdir(paths[1], 0700), 0);
+    static const char *const links[][2] = {
+        {"ac/state_dict.bin", GOLDEN "/containers/audiocraft/state_dict.bin"},
+        {"ac/compression_state_dict.bin",
+         GOLDEN "/containers/audiocraft/compression_state_dict.bin"},
+        {"ac/t5-base/model.safetensors", GOLDEN "/tiny/model.safetensors"}};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(symlink(links[i][1], scratch_path(paths[2 + i], links[i][0])), 0);
+    }
+    fail_source(paths[0], 30);
+    for (int i = 4; i >= 0; i--) assert_int_equal(remove(paths[i]), 0);
+}
+
 static void knobs(void **state)
 {
     (void)state;
@@ -140,9 +200,8 @@ static void arrays(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tensors),
-        cmocka_unit_test(knobs),
-        cmocka_unit_test(arrays),
+        cmocka_unit_test(tensors), cmocka_unit_test(sources), cmocka_unit_test(neighbours),
+        cmocka_unit_test(knobs),   cmocka_unit_test(arrays),
     };
     return cmocka_run_group_tests(tests, NULL, scratch_remove);
 }

@@ -81,6 +81,11 @@ static inline void fail_each(smitin_status (*call)(void *, smitin_error *), void
             undo(context);
             return;
         }
+        if (status == SMITIN_OK && failed_in_json) {
+            /* jansson goes on with its old table when a larger one cannot be had. */
+            undo(context);
+            continue;
+        }
         if (status == SMITIN_OK) fail_msg("allocation %d failed unnoticed", n);
         if (!failed_in_json && status != SMITIN_ERROR_MEMORY) {
             fail_msg("allocation %d: status %d, %s", n, (int)status, error.message);
