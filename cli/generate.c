@@ -37,7 +37,7 @@ static size_t generate_specs(generate_options *o, option_spec *specs, size_t cap
         {NULL, "--input-seconds", OPTION_DOUBLE, &o->input_seconds, 0.02, 3600, NULL, "S",
          "use only the last S seconds of each clip"},
         {"-o", "--output", OPTION_TEXT, &o->output, 0, 0, NULL, "FILE",
-         "WAV, FLAC or Ogg by suffix; a folder; - is standard output [out.wav]"},
+         "WAV, FLAC or Ogg by suffix; a folder; - plays WAV to standard output [out.wav]"},
         {"-d", "--seconds", OPTION_DOUBLE, &o->session.seconds, 0.02, 3600, NULL, "S",
          "length of a piece, its clip included [10]"},
         {"-s", "--seed", OPTION_DOUBLE, &o->seed, -1, 9007199254740992.0, NULL, "N",
@@ -160,27 +160,36 @@ static int set_prompts(generate_job *job)
 
 /* ---- Run ---- */
 
-static double now_seconds(void)
+double generate_now(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static bool show_progress(void *user, const smitin_progress *progress)
+bool generate_progress(generate_job *job, const smitin_progress *progress)
 {
-    const generate_job *job = user;
     if (!job->options.quiet) progress_bar("making music", progress->frame, progress->frames);
     return true;
+}
+
+static bool show_progress(void *user, const smitin_progress *progress)
+{
+    return generate_progress(user, progress);
 }
 
 static int run_session(generate_job *job)
 {
     smitin_error error = {0};
-    const double start = now_seconds();
-    const smitin_status status = smitin_session_run(job->session, show_progress, job, &error);
-    job->run_seconds = now_seconds() - start;
-    return status == SMITIN_OK ? EXIT_DONE : report_error(&error);
+    const double start = generate_now();
+    int code = EXIT_DONE;
+    if (generate_to_stdout(job)) {
+        code = generate_play(job);
+    } else if (smitin_session_run(job->session, show_progress, job, &error) != SMITIN_OK) {
+        code = report_error(&error);
+    }
+    job->run_seconds = generate_now() - start;
+    return code;
 }
 
 static int run_job(generate_job *job)
@@ -215,6 +224,7 @@ int command_generate(int argc, char **argv)
     option_spec specs[64];
     bool help = false;
     memset(&job, 0, sizeof job);
+    job.begun = generate_now();
     fill_defaults(&job.options);
     const size_t count = generate_specs(&job.options, specs, sizeof specs / sizeof *specs);
     int code = options_parse(specs, count, argc, argv, NULL, &help);
@@ -229,6 +239,7 @@ int command_generate(int argc, char **argv)
     for (int i = 0; job.clips != NULL && i < job.options.inputs.count; i++)
         sm_audio_free(&job.clips[i]);
     free(job.clips);
+    free(job.played.samples);
     text_list_free(&job.options.inputs);
     smitin_engine_free(job.engine);
     return code;

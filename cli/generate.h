@@ -19,6 +19,13 @@ typedef struct generate_options {
     steering_options steering;
 } generate_options;
 
+/* What is heard of a piece. */
+typedef struct piece_sound {
+    float *samples; /* [count], to free() */
+    size_t count;
+    double limited_db; /* the limiter's lowest gain; 0: nothing was changed */
+} piece_sound;
+
 typedef struct generate_job {
     generate_options options;
     smitin_engine *engine;
@@ -26,13 +33,35 @@ typedef struct generate_job {
     char model_path[1024];
     sm_audio *clips; /* [inputs] */
     smitin_session *session;
-    double run_seconds;
+    double begun, run_seconds;
+    piece_sound played; /* the piece that went to standard output */
+    double first_sound; /* seconds from the start of the command to its first samples */
 } generate_job;
 
 extern const char *const generate_yes_no[];
 
+double generate_now(void); /* seconds of a clock that only goes forward */
+/* The progress bar; always true. */
+bool generate_progress(generate_job *job, const smitin_progress *progress);
+
+/* Sound (generate_sound.c). */
+int generate_bits(const generate_job *job);
+bool generate_to_stdout(const generate_job *job);
+/* Piece `index` of a session that has ended. Returns an exit code. */
+int generate_take_sound(generate_job *job, int index, piece_sound *sound);
+/* Run the session and send its one piece to standard output on the way; it stays in job->played.
+ * Returns an exit code. */
+int generate_play(generate_job *job);
+
+/* Results (generate_write.c). */
 /* Whether the outputs can be written, before any music is made. Returns an exit code. */
 int generate_check_output(const generate_job *job);
+/* The settings of a piece that a file's tags hold, known when it begins; to free(). */
+char *generate_comment(const generate_job *job, int index);
+#define GENERATE_TAGS(comment)                                                                     \
+    {                                                                                              \
+        {"software", "smitin"}, {"comment", (comment) != NULL ? (comment) : ""},                   \
+    }
 /* Audio, settings and traces of every piece. Returns an exit code. */
 int generate_write(generate_job *job);
 

@@ -15,14 +15,6 @@
 
 enum { PATH_SIZE = 2048 };
 
-static const double PEAK_CEILING = 0.99;
-static const int bits_values[] = {16, 24, 32};
-
-static bool to_stdout(const generate_job *job)
-{
-    return strcmp(job->options.output, "-") == 0;
-}
-
 static bool is_folder(const char *path)
 {
     struct stat info;
@@ -52,7 +44,7 @@ int generate_check_output(const generate_job *job)
     if (trace != EXIT_DONE) return trace;
     const char *output = job->options.output;
     const int pieces = job->options.session.pieces;
-    if (to_stdout(job)) {
+    if (generate_to_stdout(job)) {
         if (pieces == 1 && !job->options.json) return EXIT_DONE;
         fprintf(stderr, "smitin: standard output takes one piece and no JSON beside it; give a "
                         "folder with -o\n");
@@ -115,13 +107,12 @@ static void piece_path(const generate_job *job, int index, const char *suffix, c
 
 /* ---- Settings ---- */
 
-static json_t *piece_json(const generate_job *job, int index, const char *path, double lufs,
-                          double gain)
+/* What the piece was made with; `results` adds what came of it. */
+static json_t *piece_json(const generate_job *job, int index, bool results)
 {
     const generate_options *o = &job->options;
     json_t *root = json_object();
     json_object_set_new(root, "smitin", json_string(smitin_version()));
-    json_object_set_new(root, "file", json_string(path));
     json_object_set_new(root, "model", json_string(job->model_path));
     json_object_set_new(root, "fingerprint", json_string(job->info.fingerprint));
     json_object_set_new(root, "prompt", o->prompt != NULL ? json_string(o->prompt) : json_null());
@@ -138,15 +129,32 @@ static json_t *piece_json(const generate_job *job, int index, const char *path, 
     json_object_set_new(root, "top_k", json_integer(o->session.top_k));
     json_object_set_new(root, "top_p", json_real(o->session.top_p));
     json_object_set_new(root, "guidance", json_real(o->session.guidance));
-    json_object_set_new(root, "gain", json_real(gain));
-    json_object_set_new(root, "lufs", isfinite(lufs) ? json_real(lufs) : json_null());
     json_t *knobs = json_array();
     for (int i = 0; i < o->steering.uses_count; i++) {
         smitin_knob_report report;
         if (smitin_session_report(job->session, index, i, &report, NULL) == SMITIN_OK)
-            json_array_append_new(knobs, steering_json(&o->steering, i, &report));
+            json_array_append_new(knobs, steering_json(&o->steering, i, &report, results));
     }
     json_object_set_new(root, "knobs", knobs);
+    return root;
+}
+
+char *generate_comment(const generate_job *job, int index)
+{
+    json_t *settings = piece_json(job, index, false);
+    char *comment = json_dumps(settings, JSON_COMPACT);
+    json_decref(settings);
+    return comment;
+}
+
+/* Everything about a piece: what stands beside its file. */
+static json_t *result_json(const generate_job *job, int index, const char *path,
+                           const piece_sound *sound, double lufs)
+{
+    json_t *root = piece_json(job, index, true);
+    json_object_set_new(root, "file", json_string(path));
+    json_object_set_new(root, "limited_db", json_real(sound->limited_db));
+    json_object_set_new(root, "lufs", isfinite(lufs) ? json_real(lufs) : json_null());
     return root;
 }
 
@@ -255,59 +263,58 @@ static int write_trace(const generate_job *job)
 
 /* ---- Audio ---- */
 
-static void print_piece(const generate_job *job, int index, const char *path, size_t count,
-                        double lufs)
+static void print_piece(const generate_job *job, int index, const char *path,
+                        const piece_sound *sound, double lufs)
 {
-    char loudness[32] = "too quiet or short to measure";
+    char loudness[32] = "too quiet or short to measure", limited[48] = "";
     if (isfinite(lufs)) snprintf(loudness, sizeof loudness, "%.1f LUFS", lufs);
-    fprintf(stderr, "%s: %.2f s, %s, seed %llu\n", path, (double)count / job->info.sample_rate,
-            loudness, (unsigned long long)(job->options.session.seed + (uint64_t)index));
+    if (sound->limited_db < 0.0)
+        snprintf(limited, sizeof limited, ", peaks limited by %.1f dB", -sound->limited_db);
+    fprintf(stderr, "%s: %.2f s, %s%s, seed %llu\n", path,
+            (double)sound->count / job->info.sample_rate, loudness, limited,
+            (unsigned long long)(job->options.session.seed + (uint64_t)index));
 }
 
-/* One piece: limit its peak, measure it, write it with its settings; the JSON is appended to `all`.
- */
+static smitin_status write_audio(const generate_job *job, int index, const piece_sound *sound,
+                                 const char *path, smitin_error *error)
+{
+    char *comment = generate_comment(job, index);
+    const sm_audio_tag tags[] = GENERATE_TAGS(comment);
+    const smitin_status status =
+        sm_audio_write(path, sound->samples, sound->count, 1, job->info.sample_rate,
+                       generate_bits(job), tags, sizeof tags / sizeof *tags, error);
+    free(comment);
+    return status;
+}
+
+/* Measure one piece and write it with its settings; what went to standard output is written
+ * already. The JSON is appended to `all`. */
 static int write_piece(generate_job *job, int index, json_t *all)
 {
-    const generate_options *o = &job->options;
+    const bool played = generate_to_stdout(job);
     smitin_error error = {0};
-    const float *made = NULL;
-    size_t count = 0;
-    if (smitin_session_audio(job->session, index, &made, &count, &error) != SMITIN_OK)
-        return report_error(&error);
-    if (strcmp(generate_yes_no[o->keep_prompt], "no") == 0 && o->inputs.count > 0) {
-        const size_t hop = (size_t)job->info.hop;
-        const size_t prompt = (job->clips[index / o->batch].frames + hop - 1) / hop * hop;
-        made += prompt;
-        count -= prompt;
+    piece_sound sound = job->played;
+    if (!played) {
+        const int code = generate_take_sound(job, index, &sound);
+        if (code != EXIT_DONE) return code;
     }
-    float *samples = malloc(count * sizeof *samples);
-    if (samples == NULL) {
-        fprintf(stderr, "smitin: there is not enough memory to write piece %d\n", index);
-        return EXIT_FAILED;
-    }
-    memcpy(samples, made, count * sizeof *samples);
-    const double gain = sm_audio_limit(samples, count, PEAK_CEILING);
     double lufs = -HUGE_VAL;
     smitin_status status =
-        sm_audio_loudness(samples, count, 1, job->info.sample_rate, &lufs, &error);
+        sm_audio_loudness(sound.samples, sound.count, 1, job->info.sample_rate, &lufs, &error);
 
-    char path[PATH_SIZE], beside[PATH_SIZE];
-    piece_path(job, index, NULL, path);
-    piece_path(job, index, ".json", beside);
-    json_t *settings = piece_json(job, index, to_stdout(job) ? "-" : path, lufs, gain);
-    char *comment = json_dumps(settings, JSON_COMPACT);
-    const sm_audio_tag tags[] = {{"software", "smitin"},
-                                 {"comment", comment != NULL ? comment : ""}};
-    if (status == SMITIN_OK)
-        status = sm_audio_write(to_stdout(job) ? "-" : path, samples, count, 1,
-                                job->info.sample_rate, bits_values[o->bits], tags, 2, &error);
+    char path[PATH_SIZE] = "-", beside[PATH_SIZE] = "";
+    if (!played) {
+        piece_path(job, index, NULL, path);
+        piece_path(job, index, ".json", beside);
+    }
+    if (status == SMITIN_OK && !played) status = write_audio(job, index, &sound, path, &error);
     int code = status == SMITIN_OK ? EXIT_DONE : report_error(&error);
-    if (code == EXIT_DONE && !to_stdout(job)) code = write_json(settings, beside);
-    if (code == EXIT_DONE && !o->quiet)
-        print_piece(job, index, to_stdout(job) ? "standard output" : path, count, lufs);
+    json_t *settings = result_json(job, index, path, &sound, lufs);
+    if (code == EXIT_DONE && !played) code = write_json(settings, beside);
+    if (code == EXIT_DONE && !job->options.quiet)
+        print_piece(job, index, played ? "standard output" : path, &sound, lufs);
     json_array_append_new(all, settings);
-    free(comment);
-    free(samples);
+    if (!played) free(sound.samples);
     return code;
 }
 
@@ -315,8 +322,10 @@ static void print_summary(const generate_job *job)
 {
     const generate_options *o = &job->options;
     const double made = o->session.seconds * o->session.pieces;
-    fprintf(stderr, "%d piece%s in %.2f s (%.2f x real time)\n", o->session.pieces,
+    fprintf(stderr, "%d piece%s in %.2f s (%.2f x real time)", o->session.pieces,
             o->session.pieces == 1 ? "" : "s", job->run_seconds, made / job->run_seconds);
+    if (generate_to_stdout(job)) fprintf(stderr, ", first sound after %.2f s", job->first_sound);
+    fputc('\n', stderr);
     for (int i = 0; i < o->steering.uses_count; i++) {
         double presence = 0.0, success = 0.0, dose = 0.0;
         smitin_knob_report report = {0};

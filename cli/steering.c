@@ -153,7 +153,8 @@ static json_t *number_or_null(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-json_t *steering_json(const steering_options *options, int index, const smitin_knob_report *report)
+json_t *steering_json(const steering_options *options, int index, const smitin_knob_report *report,
+                      bool results)
 {
     const knob_use *use = &options->uses[index];
     const smitin_steering *s = &use->steering;
@@ -171,6 +172,7 @@ json_t *steering_json(const steering_options *options, int index, const smitin_k
     json_object_set_new(o, "forced", json_boolean(s->force));
     json_object_set_new(o, "threshold", json_real(report->threshold));
     json_object_set_new(o, "weight_sum", json_real(report->weight_sum));
+    if (!results) return o;
     json_object_set_new(o, "dose", json_real(report->dose));
     json_object_set_new(o, "success", number_or_null(report->success));
     json_object_set_new(o, "success_half", number_or_null(report->success_half));

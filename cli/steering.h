@@ -37,7 +37,8 @@ size_t steering_option_specs(steering_options *options, option_spec *specs, size
 int steering_open(steering_options *options, const char *model_path);
 void steering_close(steering_options *options);
 
-/* The settings and the result of knob `index` in a piece, for the file beside the audio. */
-json_t *steering_json(const steering_options *options, int index, const smitin_knob_report *report);
+/* The settings of knob `index`, and with `results` what it did in a piece. */
+json_t *steering_json(const steering_options *options, int index, const smitin_knob_report *report,
+                      bool results);
 
 #endif

@@ -53,15 +53,23 @@ typedef struct sm_audio_tag {
 /* Write by suffix (.wav, .flac, .ogg; 16 or 24 bits, or 32 = float for wav; Ogg Vorbis has no
  * bits), under a temporary name, then rename: a failure leaves nothing behind. "-" writes WAV to
  * standard output, which may be a pipe. Samples beyond +-1 are refused, except for float WAV: see
- * sm_audio_limit. The same input gives the same bytes (not for Ogg, whose stream number is random).
+ * limiter.h. The same input gives the same bytes (not for Ogg, whose stream number is random).
  */
 smitin_status sm_audio_write(const char *path, const float *samples, size_t frames, int channels,
                              int rate, int bits, const sm_audio_tag *tags, size_t tags_count,
                              smitin_error *error);
 
-/* Scale so that the peak is at most `ceiling` (say 0.99); returns the factor (1 when nothing was
- * done). */
-double sm_audio_limit(float *samples, size_t count, double ceiling);
+/* A WAV of known length to standard output while its samples come: the same bytes as
+ * sm_audio_write gives for all of them, each part sent at once. */
+typedef struct sm_audio_stream sm_audio_stream;
+smitin_status sm_audio_stream_open(sm_audio_stream **stream, size_t frames, int channels, int rate,
+                                   int bits, const sm_audio_tag *tags, size_t tags_count,
+                                   smitin_error *error);
+smitin_status sm_audio_stream_write(sm_audio_stream *stream, const float *samples, size_t frames,
+                                    smitin_error *error);
+/* Frees the stream; fails when fewer frames came than were announced. NULL is allowed. */
+smitin_status sm_audio_stream_close(sm_audio_stream *stream, smitin_error *error);
+
 /* Integrated loudness in LUFS (EBU R 128); -HUGE_VAL for silence or less than 0.4 s. */
 smitin_status sm_audio_loudness(const float *samples, size_t frames, int channels, int rate,
                                 double *lufs, smitin_error *error);

@@ -1,21 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns levels: peak limiting, RMS, and loudness after EBU R 128 (libebur128). */
+/* Owns measuring levels: RMS, and loudness after EBU R 128 (libebur128). */
 #include <math.h>
 #include <ebur128.h>
 #include "audio.h"
-
-double sm_audio_limit(float *samples, size_t count, double ceiling)
-{
-    double peak = 0.0;
-    for (size_t i = 0; i < count; i++) peak = fmax(peak, fabs((double)samples[i]));
-    if (peak <= ceiling) return 1.0;
-    double factor = ceiling / peak;
-    for (size_t i = 0; i < count; i++) {
-        double scaled = (double)samples[i] * factor;
-        samples[i] = (float)fmin(ceiling, fmax(-ceiling, scaled));
-    }
-    return factor;
-}
 
 smitin_status sm_audio_loudness(const float *samples, size_t frames, int channels, int rate,
                                 double *lufs, smitin_error *error)

@@ -99,19 +99,6 @@ static void test_rms(void **state)
     assert_true(isinf(sm_audio_rms_db(silence, 0)));
 }
 
-static void test_limit(void **state)
-{
-    (void)state;
-    float samples[3] = {0.5f, -2.0f, 1.0f};
-    ASSERT_NEAR(sm_audio_limit(samples, 3, 0.99), 0.495, 1e-12);
-    assert_true(fabs((double)samples[1]) <= 0.99 + 1e-7); /* 0.99 itself rounds to a float */
-    ASSERT_NEAR(samples[0], 0.2475, 1e-7);
-    float quiet[2] = {0.5f, -0.5f};
-    assert_true(sm_audio_limit(quiet, 2, 0.99) == 1.0);
-    assert_true(quiet[0] == 0.5f && quiet[1] == -0.5f);
-    assert_true(sm_audio_limit(quiet, 0, 0.99) == 1.0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,7 +108,6 @@ int main(void)
         cmocka_unit_test(test_mono),
         cmocka_unit_test(test_loudness),
         cmocka_unit_test(test_rms),
-        cmocka_unit_test(test_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

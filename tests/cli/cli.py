@@ -115,7 +115,36 @@ class Generate(Case):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(result.stdout[:4], b"RIFF")
         self.assertGreaterEqual(len(result.stdout), 2 * RATE)
+        self.assertRegex(result.stderr.decode(), r"first sound after \d+\.\d\d s\n$")
         self.assert_left()
+
+    def test_a_pipe_gets_the_bytes_of_the_file(self):
+        """Tags, header and samples, also where the limiter is at work, as it is on this model's noise."""
+        write_wav(self.folder / "clip.wav", tone(0.333))
+        for case in (["-s", 3], ["-s", 4, "--bits", 24, "-p", "slow jazz"], ["-s", 5, "--bits", 32, "-i", "clip.wav"],
+                     ["-s", 6, "-i", "clip.wav", "--keep-prompt", "no"]):
+            with self.subTest(case):
+                self.assertEqual(self.generate(*case, "-q", "-o", "file.wav").returncode, 0)
+                piped = self.generate(*case, "-q", "-o", "-")
+                self.assertEqual(piped.returncode, 0, piped.stderr)
+                self.assertEqual(piped.stdout, (self.folder / "file.wav").read_bytes())
+        self.assertLess(json.loads((self.folder / "file.json").read_text())["limited_db"], 0)
+
+    def test_a_pipe_plays_at_once(self):
+        """The pipe would hold the whole piece: were it sent at the end, the first read would always get all of it."""
+        command = [SMITIN, "generate", "-m", MODEL, "-d", "5", "-s", "1", "-t", "1", "--cpu-level", "ref", "-o", "-"]
+        for _ in range(10):  # on a busy machine the first read may come late
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+                first = os.read(process.stdout.fileno(), 1 << 16)
+                rest = process.stdout.read()
+            self.assertEqual(process.returncode, 0)
+            self.assertEqual(first[:4], b"RIFF")
+            total = len(first) + len(rest)
+            self.assertLess(total, 1 << 16)
+            self.assertEqual(struct.unpack("<I", first[4:8])[0], total - 8)
+            if len(first) < total // 2:
+                return
+        self.fail("nothing came before the end")
 
     def test_text(self):
         for name, text in (("a", "slow jazz"), ("b", "slow jazz"), ("c", "fast rock with drums"), ("d", "")):
@@ -228,6 +257,8 @@ class Knobs(Case):
             self.assertEqual(result.returncode, 0, result.stderr)
         audio = {n: wave.open(str(self.folder / (n + ".wav"))).readframes(RATE) for n in ("off", "zero", "on")}
         self.assertEqual(audio["off"], audio["zero"])
+        piped = self.generate("-s", 3, "-q", "-o", "-", "--knob", "low:100%")
+        self.assertEqual(piped.stdout, (self.folder / "on.wav").read_bytes())
         lines = (self.folder / "on.csv").read_text().splitlines()
         self.assertEqual(lines[0], "piece,knob,column,seconds,scheduled,presence,gain,dose,threshold")
         self.assertEqual(len(lines), 1 + 50 + 3)
