@@ -65,8 +65,8 @@ int find_model(const char *name, const char *hf, char *path, size_t size)
     }
     fprintf(stderr,
             "smitin: there is no model \"%s\", neither here nor under models/, $SMITIN_MODELS or "
-            "%s/models; give the "
-            "directory that holds config.json with -m\n",
+            "%s/models; give the directory that holds config.json with -m, or a pulled model "
+            "with -hf\n",
             name, SMITIN_DATADIR);
     return EXIT_REFUSED;
 }

@@ -49,7 +49,7 @@ static int64_t whole(const char *text, const char **end)
 {
     int64_t value = 0;
     int digits = 0;
-    while (isdigit((unsigned char)text[digits]) && digits < 18)
+    while (digits < 18 && isdigit((unsigned char)text[digits]))
         value = value * 10 + (text[digits++] - '0');
     if (end != NULL) *end = text + digits;
     return digits == 0 || isdigit((unsigned char)text[digits]) ? -1 : value;
