@@ -7,6 +7,10 @@
 #include "../src/audio/limiter.h"
 #include "generate.h"
 
+/* Frames decoded at once while a piece plays: the decoder's weights are read from memory once for
+ * all of them. */
+enum { PLAY_FRAMES = 4 };
+
 static const int bits_values[] = {16, 24, 32};
 
 int generate_bits(const generate_job *job)
@@ -121,8 +125,9 @@ static smitin_status play_new(player *p)
 static bool play_step(void *user, const smitin_progress *progress)
 {
     player *p = user;
+    const bool due = progress->frame % PLAY_FRAMES == 0 || progress->frame == progress->frames;
     if (p->stream == NULL) p->status = open_player(p, progress->frames);
-    if (p->status == SMITIN_OK) p->status = play_new(p);
+    if (p->status == SMITIN_OK && due) p->status = play_new(p);
     return p->status == SMITIN_OK && generate_progress(p->job, progress);
 }
 

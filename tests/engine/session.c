@@ -420,6 +420,46 @@ static void test_turning_while_playing(void **state)
     smitin_engine_free(engine);
 }
 
+/* The column of a step that failed was never filled: only the frames before it count, and they can
+ * still be heard. */
+static void test_a_failed_step_leaves_whole_frames(void **state)
+{
+    (void)state;
+    smitin_engine *engine = open_tiny(1);
+    smitin_knob *knob = NULL;
+    ASSERT_OK(smitin_knob_load(&knob, make_knob(engine, NULL), &error));
+    smitin_session *session = new_session(engine, 40, 1, 1);
+    smitin_steering steering = smitin_steering_defaults();
+    steering.alpha = 0.0;
+    steering.method = SMITIN_METHOD_ITI;
+    ASSERT_OK(smitin_session_add_knob(session, knob, &steering, &error));
+    bool done = false;
+    for (int i = 0; i < 10; i++) ASSERT_OK(smitin_session_step(session, &done, &error));
+    assert_true(smitin_session_turn(session, 0, 1e300));
+    smitin_status status = SMITIN_OK;
+    int made = 10;
+    while (!done && (status = smitin_session_step(session, &done, &error)) == SMITIN_OK) made++;
+    assert_int_equal(status, SMITIN_ERROR_MODEL);
+    const int32_t *codes = NULL;
+    size_t frames = 0, stride = 0, count = 0;
+    ASSERT_OK(smitin_session_codes(session, 0, &codes, &frames, &stride, &error));
+    assert_int_equal(frames, made + 1 - 4); /* columns 0..made, of 4 codebooks */
+    for (size_t k = 0; k < 4; k++)
+        for (size_t t = 0; t < frames; t++) assert_true(codes[k * stride + t] >= 0);
+    const float *samples = NULL;
+    ASSERT_OK(smitin_session_audio(session, 0, &samples, &count, &error));
+    assert_int_equal(count, frames * 40);
+    float *heard = calloc(count, sizeof *heard);
+    assert_non_null(heard);
+    ASSERT_OK(smitin_session_read(session, 0, heard, count, &count, &error));
+    assert_int_equal(count, frames * 40);
+    assert_memory_equal(heard, samples, count * sizeof *heard);
+    free(heard);
+    smitin_session_free(session);
+    smitin_knob_free(knob);
+    smitin_engine_free(engine);
+}
+
 static void test_heads(void **state)
 {
     (void)state;
@@ -453,6 +493,7 @@ int main(void)
         cmocka_unit_test(test_knob_of_another_model),
         cmocka_unit_test(test_steps_take_no_memory),
         cmocka_unit_test(test_turning_while_playing),
+        cmocka_unit_test(test_a_failed_step_leaves_whole_frames),
         cmocka_unit_test(test_heads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
