@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* smitin-bench-kernels [THREADS [LEVEL]]: speed of the kernels at the sizes the models use, beside
- * what the machine can do at best. One line for each size and level; medians, because other
- * programs share the machine.
+/* smitin-bench-kernels [THREADS [LEVEL [compact]]]: speed of the kernels at the sizes the models
+ * use, beside what the machine can do at best. One line for each size and level; medians, because
+ * other programs share the machine. With `compact` only the kernels on compact weights and caches.
  *
  * Products of few rows read weights from an area larger than the caches, as a decoding step does.
  */
+#include "compact.h"
 #include "machine.h"
 
 #include "../src/base/arena.h"
@@ -243,13 +244,16 @@ int main(int argc, char **argv)
     if (area == NULL || x == NULL || y == NULL) {
         fprintf(stderr, "smitin-bench-kernels: memory is short\n");
     } else {
-        fill(area, AREA);
         fill(x, INPUTS);
         fill(y, OUTPUTS);
+        const bool only_compact = argc > 3 && strcmp(argv[3], "compact") == 0;
         for (int level = (int)sm_cpu_detect(); level >= SM_CPU_REF; level--) {
+            if (!sm_cpu_has((sm_cpu_level)level)) continue;
             const sm_kernels *k = sm_kernels_get((sm_cpu_level)level);
             if (argc > 2 && strcmp(argv[2], k->name) != 0) continue;
-            bench_level(k, pool, y, x, area);
+            fill(area, AREA);
+            if (!only_compact) bench_level(k, pool, y, x, area);
+            bench_compact(k, pool, area, AREA, y, x);
         }
         code = 0;
     }

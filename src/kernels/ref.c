@@ -114,4 +114,5 @@ const sm_kernels sm_kernels_ref = {
     .elu = elu,
     .attend = attend,
     .lstm_cell = lstm_cell,
+    SM_COMPACT_ENTRIES(ref, ref),
 };

@@ -14,8 +14,8 @@
 /* Run `body` with each faster level this CPU has; say which are missing. */
 static inline void with_levels(void (*body)(const sm_kernels *level))
 {
-    for (int level = SM_CPU_AVX2; level <= SM_CPU_AVX512; level++) {
-        if (level > (int)sm_cpu_detect())
+    for (int level = SM_CPU_AVX2; level < SM_CPU_LEVELS; level++) {
+        if (!sm_cpu_has((sm_cpu_level)level))
             print_message("skipped: this CPU has no %s\n", sm_cpu_level_name((sm_cpu_level)level));
         else
             body(sm_kernels_get((sm_cpu_level)level));
@@ -45,6 +45,18 @@ static inline edge edge_new(size_t count)
     assert_int_equal(mprotect(e.map + e.bytes, EDGE_PAGE, PROT_NONE), 0);
     e.data = (float *)(void *)(e.map + e.bytes - count * sizeof(float));
     return e;
+}
+
+/* The last `bytes` of the array, for types other than float. */
+static inline void *edge_end(const edge *e, size_t bytes)
+{
+    return e->map + e->bytes - bytes;
+}
+
+/* Room for `bytes` that end at the unmapped page. */
+static inline edge edge_bytes(size_t bytes)
+{
+    return edge_new((bytes + sizeof(float) - 1) / sizeof(float));
 }
 
 /* Uniform numbers in [-size, size); another `stream`, other numbers. */

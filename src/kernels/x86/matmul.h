@@ -8,8 +8,22 @@
  * of rows x outputs only share loads.
  *
  * M <= SHORT: folding would cost more than the product, so one lane holds one output, summed input
- * by input; the weights of a strip of outputs are transposed once on the stack. */
+ * by input; the weights of a strip of outputs are transposed once on the stack.
+ *
+ * WEIGHT is the type of a stored weight; w_load, w_load_n and w_one widen LANES of them, the first
+ * n, or one. Widening is exact, so that narrow weights give the bits that the same weights in f32
+ * give. */
 #include <string.h>
+
+#if !defined(WEIGHT)
+#define WEIGHT   float
+#define w_load   v_load
+#define w_load_n v_load_n
+static inline float w_one(const float *p)
+{
+    return *p;
+}
+#endif
 
 enum {
     CHUNK = 1024, /* inputs: the rows of one tile stay in the first-level cache */
@@ -21,7 +35,9 @@ enum {
 
 typedef struct product {
     float *y;
-    const float *x, *w, *bias;
+    const float *x;
+    const WEIGHT *w;
+    const float *bias;
     size_t ldy, ldx, ldw;
 } product;
 
@@ -47,9 +63,10 @@ static inline __attribute__((always_inline)) void tile(const product *p, size_t 
                                                        const int rows, const int outputs,
                                                        const int sent)
 {
-    const float *x = p->x + r * p->ldx + m, *w = p->w + n * p->ldw + m;
+    const float *x = p->x + r * p->ldx + m;
+    const WEIGHT *w = p->w + n * p->ldw + m;
     /* As an integer: after the last tile there is no such row, and nothing is read. */
-    const uintptr_t ahead = (uintptr_t)w + ((size_t)outputs + next) * p->ldw * sizeof(float);
+    const uintptr_t ahead = (uintptr_t)w + ((size_t)outputs + next) * p->ldw * sizeof(WEIGHT);
     vec sum[8][8];
 #pragma GCC unroll 8
     for (int i = 0; i < rows; i++) {
@@ -65,9 +82,9 @@ static inline __attribute__((always_inline)) void tile(const product *p, size_t 
         for (int j = 0; j < outputs; j++) {
             if (j < sent)
                 _mm_prefetch(
-                    (const char *)(ahead + ((size_t)j * p->ldw + (size_t)done) * sizeof(float)),
+                    (const char *)(ahead + ((size_t)j * p->ldw + (size_t)done) * sizeof(WEIGHT)),
                     _MM_HINT_T1);
-            const vec right = v_held(v_load(w + (size_t)j * p->ldw + done));
+            const vec right = v_held(w_load(w + (size_t)j * p->ldw + done));
 #pragma GCC unroll 8
             for (int i = 0; i < rows; i++) sum[i][j] = v_fma(left[i], right, sum[i][j]);
         }
@@ -79,7 +96,7 @@ static inline __attribute__((always_inline)) void tile(const product *p, size_t 
         for (int i = 0; i < rows; i++) left[i] = v_load_n(x + (size_t)i * p->ldx + done, tail);
 #pragma GCC unroll 8
         for (int j = 0; j < outputs; j++) {
-            const vec right = v_load_n(w + (size_t)j * p->ldw + done, tail);
+            const vec right = w_load_n(w + (size_t)j * p->ldw + done, tail);
 #pragma GCC unroll 8
             for (int i = 0; i < rows; i++) sum[i][j] = v_fma(left[i], right, sum[i][j]);
         }
@@ -270,14 +287,15 @@ static void matmul_short(const product *p, size_t R, int M, size_t n0, size_t n1
         const int padded = width > LANES ? 2 * LANES : LANES;
         for (int m = 0; m < M; m++) {
             for (int j = 0; j < padded; j++)
-                t[m * padded + j] = j < width ? p->w[(n + (size_t)j) * p->ldw + (size_t)m] : 0.0f;
+                t[m * padded + j] =
+                    j < width ? w_one(p->w + (n + (size_t)j) * p->ldw + (size_t)m) : 0.0f;
         }
         strip_rows(p, R, n, width, M, t);
         n += (size_t)width;
     }
 }
 
-static void matmul(float *y, size_t ldy, const float *x, size_t ldx, const float *w,
+static void matmul(float *y, size_t ldy, const float *x, size_t ldx, const WEIGHT *w,
                    const float *bias, int R, int M, int n0, int n1)
 {
     if (R <= 0 || n0 >= n1) return;
