@@ -61,7 +61,7 @@ static size_t generate_specs(generate_options *o, option_spec *specs, size_t cap
         {"-t", "--threads", OPTION_INT, &o->threads, 0, 1024, NULL, "N",
          "threads; 0 is every core [0]"},
         {NULL, "--cpu-level", OPTION_TEXT, &o->cpu_level, 0, 0, NULL, "NAME",
-         "ref, avx2 or avx512 [the best]"},
+         "ref, avx2, avx_vnni, avx512, avx512_vnni [the best]"},
         {NULL, "--json", OPTION_FLAG, &o->json, 0, 0, NULL, NULL,
          "print the results as JSON on standard output"},
         {"-q", "--quiet", OPTION_FLAG, &o->quiet, 0, 0, NULL, NULL, "say nothing but errors"},

@@ -306,7 +306,7 @@ int command_knob_train(int argc, char **argv)
         {"-t", "--threads", OPTION_INT, &o->threads, 0, 1024, NULL, "N",
          "threads; 0 is every core [0]"},
         {NULL, "--cpu-level", OPTION_TEXT, &o->cpu_level, 0, 0, NULL, "NAME",
-         "ref, avx2 or avx512 [the best]"},
+         "ref, avx2, avx_vnni, avx512, avx512_vnni [the best]"},
         {"-q", "--quiet", OPTION_FLAG, &o->quiet, 0, 0, NULL, NULL, "say nothing but errors"},
     };
     const size_t count = sizeof specs / sizeof *specs;

@@ -82,8 +82,9 @@ SMITIN_API const char *smitin_version(void);
 typedef struct smitin_engine smitin_engine;
 
 typedef struct smitin_engine_options {
-    int threads;           /* workers, the caller included; 0 = all usable cores (default) */
-    const char *cpu_level; /* "ref", "avx2", "avx512"; NULL = the best this CPU has (default) */
+    int threads; /* workers, the caller included; 0 = all usable cores (default) */
+    /* "ref", "avx2", "avx_vnni", "avx512", "avx512_vnni"; NULL = the best this CPU has (default) */
+    const char *cpu_level;
     unsigned char reserved[32];
 } smitin_engine_options;
 

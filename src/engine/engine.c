@@ -33,16 +33,17 @@ static smitin_status choose_kernels(const char *wanted, const sm_kernels **kerne
         *kernels = sm_kernels_get(best);
         return SMITIN_OK;
     }
-    for (int level = SM_CPU_REF; level <= SM_CPU_AVX512; level++) {
+    for (int level = SM_CPU_REF; level < SM_CPU_LEVELS; level++) {
         if (strcmp(wanted, sm_cpu_level_name((sm_cpu_level)level)) != 0) continue;
-        if (level > (int)best)
+        if (!sm_cpu_has((sm_cpu_level)level))
             return sm_fail(error, SMITIN_ERROR_ARGUMENT, "this CPU has no %s; its best level is %s",
                            wanted, sm_cpu_level_name(best));
         *kernels = sm_kernels_get((sm_cpu_level)level);
         return SMITIN_OK;
     }
     return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                   "unknown CPU level \"%s\"; use ref, avx2 or avx512", wanted);
+                   "unknown CPU level \"%s\"; use ref, avx2, avx_vnni, avx512 or avx512_vnni",
+                   wanted);
 }
 
 static smitin_status bind_model(smitin_engine *engine, const sm_source *source, smitin_error *error)
