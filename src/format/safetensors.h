@@ -58,10 +58,6 @@ const char *sm_safetensors_meta(const sm_safetensors *file, const char *key);
 smitin_status sm_tensor_to_f32(const sm_tensor *tensor, size_t first, size_t count, float *out,
                                smitin_error *error);
 
-float sm_f16_to_f32(uint16_t half);
-uint16_t sm_f32_to_f16(float value); /* round to nearest even */
-float sm_bf16_to_f32(uint16_t value);
-
 typedef struct sm_tensor_out {
     const char *name;
     sm_dtype dtype;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Owns element types: their sizes and names, and the conversions to and from f32. */
+#include "../kernels/quant.h"
 #include "safetensors.h"
 
 #include <string.h>
@@ -25,57 +26,6 @@ size_t sm_dtype_size(sm_dtype dtype)
 const char *sm_dtype_name(sm_dtype dtype)
 {
     return (unsigned)dtype < SM_DTYPES ? types[dtype].name : "unknown";
-}
-
-static float float_of_bits(uint32_t bits)
-{
-    float value;
-    memcpy(&value, &bits, sizeof(value));
-    return value;
-}
-
-static uint32_t bits_of_float(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof(bits));
-    return bits;
-}
-
-float sm_bf16_to_f32(uint16_t value)
-{
-    return float_of_bits((uint32_t)value << 16);
-}
-
-float sm_f16_to_f32(uint16_t half)
-{
-    uint32_t sign = (uint32_t)(half & 0x8000u) << 16;
-    uint32_t exponent = (half >> 10) & 0x1fu;
-    uint32_t fraction = half & 0x3ffu;
-    if (exponent == 0) {
-        /* Zero and subnormals: fraction * 2^-24, exact in f32. */
-        float value = (float)fraction * 0x1p-24f;
-        return float_of_bits(bits_of_float(value) | sign);
-    }
-    if (exponent == 31) return float_of_bits(sign | 0x7f800000u | fraction << 13);
-    return float_of_bits(sign | (exponent + 112) << 23 | fraction << 13);
-}
-
-uint16_t sm_f32_to_f16(float value)
-{
-    uint32_t bits = bits_of_float(value);
-    uint32_t sign = bits >> 16 & 0x8000u;
-    uint32_t magnitude = bits & 0x7fffffffu;
-    if (magnitude > 0x7f800000u) return (uint16_t)(sign | 0x7e00u); /* NaN stays NaN */
-    if (magnitude >= 0x477ff000u)
-        return (uint16_t)(sign | 0x7c00u); /* 65520 and above round to inf */
-    if (magnitude < 0x38800000u) {
-        /* Subnormal half, unit 2^-24: adding 0.5 lets the FPU round to nearest even at that unit.
-         */
-        uint32_t rounded = bits_of_float(float_of_bits(magnitude) + 0.5f);
-        return (uint16_t)(sign | (rounded - 0x3f000000u));
-    }
-    uint32_t odd = magnitude >> 13 & 1u;
-    return (uint16_t)(sign | (magnitude - 0x38000000u + 0xfffu + odd) >> 13);
 }
 
 static uint16_t load16(const unsigned char *p)

@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 
 #include "../format/safetensors.h"
+#include "../kernels/quant.h"
 #include "model.h"
 
 #define CHUNK 4096 /* weights hashed at a time */
@@ -34,7 +35,7 @@ static void add_tensor(hasher *hash, const float *w, int rows, int columns)
     for (size_t i = 0; i < count; i += CHUNK) {
         size_t n = count - i < CHUNK ? count - i : CHUNK;
         for (size_t j = 0; j < n; j++) {
-            uint16_t half = sm_f32_to_f16(w[i + j]);
+            uint16_t half = sm_f16_from_f32(w[i + j]);
             halves[2 * j] = (unsigned char)half;
             halves[2 * j + 1] = (unsigned char)(half >> 8);
         }

@@ -2,6 +2,7 @@
 #include "helpers.h"
 
 #include "../../src/format/safetensors.h"
+#include "../../src/kernels/quant.h"
 
 static smitin_error error;
 
@@ -24,11 +25,11 @@ static void every_half_is_exact(void **state)
         double expected = half_value(half);
         if (isnan(expected)) {
             assert_true(isnan(value));
-            assert_true(isnan(sm_f16_to_f32(sm_f32_to_f16(value))));
+            assert_true(isnan(sm_f16_to_f32(sm_f16_from_f32(value))));
             continue;
         }
         assert_true((double)value == expected && !signbit(value) == !signbit(expected));
-        assert_int_equal(sm_f32_to_f16(value), half);
+        assert_int_equal(sm_f16_from_f32(value), half);
     }
 }
 
@@ -39,15 +40,15 @@ static void rounding_is_to_nearest_even(void **state)
         float low = sm_f16_to_f32((uint16_t)half), high = sm_f16_to_f32((uint16_t)(half + 1));
         float middle = low + (high - low) / 2; /* exact: f32 has 13 more bits */
         unsigned even = half % 2 == 0 ? half : half + 1;
-        assert_int_equal(sm_f32_to_f16(middle), even);
-        assert_int_equal(sm_f32_to_f16(-middle), even | 0x8000);
-        assert_int_equal(sm_f32_to_f16(nextafterf(middle, 0)), half);
-        assert_int_equal(sm_f32_to_f16(nextafterf(middle, INFINITY)), half + 1);
+        assert_int_equal(sm_f16_from_f32(middle), even);
+        assert_int_equal(sm_f16_from_f32(-middle), even | 0x8000);
+        assert_int_equal(sm_f16_from_f32(nextafterf(middle, 0)), half);
+        assert_int_equal(sm_f16_from_f32(nextafterf(middle, INFINITY)), half + 1);
     }
-    assert_int_equal(sm_f32_to_f16(65519.99f), 0x7bff);
-    assert_int_equal(sm_f32_to_f16(65520.0f), 0x7c00);
-    assert_int_equal(sm_f32_to_f16(INFINITY), 0x7c00);
-    assert_int_equal(sm_f32_to_f16(1e-10f), 0);
+    assert_int_equal(sm_f16_from_f32(65519.99f), 0x7bff);
+    assert_int_equal(sm_f16_from_f32(65520.0f), 0x7c00);
+    assert_int_equal(sm_f16_from_f32(INFINITY), 0x7c00);
+    assert_int_equal(sm_f16_from_f32(1e-10f), 0);
 }
 
 static void types_convert_from_unaligned_data(void **state)
