@@ -136,6 +136,19 @@ static int read_clips(generate_job *job)
     return EXIT_DONE;
 }
 
+/* Clip `i` as the prompt of its variations; a single clip is every piece's, encoded once. */
+static smitin_status set_clip(generate_job *job, int i, smitin_error *error)
+{
+    const int batch = job->options.batch;
+    const sm_audio *clip = &job->clips[i];
+    if (job->options.inputs.count == 1)
+        return smitin_session_set_audio(job->session, SMITIN_ALL_PIECES, clip->samples,
+                                        clip->frames, error);
+    for (int piece = i * batch; piece < (i + 1) * batch; piece++)
+        SM_TRY(smitin_session_set_audio(job->session, piece, clip->samples, clip->frames, error));
+    return SMITIN_OK;
+}
+
 static int set_prompts(generate_job *job)
 {
     const generate_options *o = &job->options;
@@ -144,11 +157,7 @@ static int set_prompts(generate_job *job)
         smitin_session_set_text(job->session, SMITIN_ALL_PIECES, o->prompt, &error) != SMITIN_OK)
         return report_error(&error);
     for (int i = 0; i < o->inputs.count; i++) {
-        for (int b = 0; b < o->batch; b++) {
-            if (smitin_session_set_audio(job->session, i * o->batch + b, job->clips[i].samples,
-                                         job->clips[i].frames, &error) != SMITIN_OK)
-                return report_error(&error);
-        }
+        if (set_clip(job, i, &error) != SMITIN_OK) return report_error(&error);
     }
     for (int i = 0; i < o->steering.uses_count; i++) {
         const knob_use *use = &o->steering.uses[i];
