@@ -10,9 +10,11 @@
 #include <time.h>
 
 #include "../src/audio/audio.h"
+#include "../src/audio/master.h"
 #include "../src/base/error.h"
 
-static const char *const bits_names[] = {"16", "24", "32", NULL};
+static const char *const bits_names[] = {"16", "24", "32", "32f", NULL};
+const char *const generate_formats[] = {"wav", "flac", "ogg", "mp3", NULL};
 
 static const char usage[] =
     "smitin generate [OPTIONS]\n\n"
@@ -37,7 +39,9 @@ static size_t generate_specs(generate_options *o, option_spec *specs, size_t cap
         {NULL, "--input-seconds", OPTION_DOUBLE, &o->input_seconds, 0.02, 3600, NULL, "S",
          "use only the last S seconds of each clip"},
         {"-o", "--output", OPTION_TEXT, &o->output, 0, 0, NULL, "FILE",
-         "WAV, FLAC or Ogg by suffix; a folder; - plays WAV to standard output [out.wav]"},
+         "WAV, FLAC, Ogg or MP3 by suffix; a folder; - plays WAV to standard output [out.wav]"},
+        {NULL, "--format", OPTION_CHOICE, &o->format, 0, 0, generate_formats, "NAME",
+         "of files in a folder: wav, flac, ogg or mp3 [wav]"},
         {"-d", "--seconds", OPTION_DOUBLE, &o->session.seconds, 0.02, 3600, NULL, "S",
          "length of a piece, its clip included [10]"},
         {"-s", "--seed", OPTION_DOUBLE, &o->seed, -1, 9007199254740992.0, NULL, "N",
@@ -55,7 +59,13 @@ static size_t generate_specs(generate_options *o, option_spec *specs, size_t cap
         {NULL, "--trace", OPTION_TEXT, &o->trace, 0, 0, NULL, "FILE.csv",
          "write the monitor's readings, and a plot beside them"},
         {NULL, "--bits", OPTION_CHOICE, &o->bits, 0, 0, bits_names, "N",
-         "16, 24 or 32 (float) [16]"},
+         "of WAV and FLAC: 16, 24 or, WAV only, 32 (float) [16]"},
+        {NULL, "--rate", OPTION_INT, &o->rate, SM_AUDIO_RATE_MIN, 192000, NULL, "HZ",
+         "sample rate of the output, such as 44100 or 48000 [the model's]"},
+        {NULL, "--lufs", OPTION_DOUBLE, &o->lufs, SM_MASTER_LUFS_MIN, SM_MASTER_LUFS_MAX, NULL, "L",
+         "loudness to reach, such as -14 [as the model plays]"},
+        {NULL, "--level", OPTION_CHOICE, &o->level, 0, 0, generate_levels, "HOW",
+         "exact: one measured gain; running: follows what was heard [exact; a pipe: running]"},
         {NULL, "--keep-prompt", OPTION_CHOICE, &o->keep_prompt, 0, 0, generate_yes_no, "yes|no",
          "write the clip in front of what was made [yes]"},
         {"-t", "--threads", OPTION_INT, &o->threads, 0, 1024, NULL, "N",
@@ -83,6 +93,8 @@ static void fill_defaults(generate_options *o)
     o->output = "out.wav";
     o->seed = -1.0;
     o->batch = 1;
+    o->lufs = (double)NAN;
+    o->level = -1;
 }
 
 /* A seed nobody chose: from the clock, small enough to be typed again. */
@@ -248,7 +260,6 @@ int command_generate(int argc, char **argv)
     for (int i = 0; job.clips != NULL && i < job.options.inputs.count; i++)
         sm_audio_free(&job.clips[i]);
     free(job.clips);
-    free(job.played.samples);
     text_list_free(&job.options.inputs);
     smitin_engine_free(job.engine);
     return code;

@@ -12,7 +12,11 @@ typedef struct generate_options {
     double input_seconds; /* 0 = all */
     double seed;          /* -1 = from the clock */
     int batch, threads;
-    int bits;        /* index into 16, 24, 32 */
+    int bits;        /* index into 16, 24, 32, 32f */
+    int format;      /* of files in a folder: index into generate_formats */
+    int rate;        /* Hz of the output; 0 = the model's */
+    double lufs;     /* NAN: as loud as the model plays */
+    int level;       /* index into generate_levels; -1: exact for files, running for a pipe */
     int keep_prompt; /* index into generate_yes_no */
     bool json, quiet;
     smitin_session_options session;
@@ -21,9 +25,10 @@ typedef struct generate_options {
 
 /* What is heard of a piece. */
 typedef struct piece_sound {
-    float *samples; /* [count], to free() */
-    size_t count;
+    size_t count;      /* samples */
+    double gain_db;    /* the constant gain to its loudness; 0: none */
     double limited_db; /* the limiter's lowest gain; 0: nothing was changed */
+    double lufs;
 } piece_sound;
 
 typedef struct generate_job {
@@ -39,6 +44,9 @@ typedef struct generate_job {
 } generate_job;
 
 extern const char *const generate_yes_no[];
+extern const char *const generate_formats[]; /* "wav", "flac", ... */
+extern const char *const generate_levels[];
+enum { LEVEL_EXACT = 0, LEVEL_RUNNING = 1 };
 
 double generate_now(void); /* seconds of a clock that only goes forward */
 /* The progress bar; always true. */
@@ -46,11 +54,13 @@ bool generate_progress(generate_job *job, const smitin_progress *progress);
 
 /* Sound (generate_sound.c). */
 int generate_bits(const generate_job *job);
+int generate_rate(const generate_job *job);  /* of the output, in Hz */
+int generate_level(const generate_job *job); /* how a loudness is reached */
 bool generate_to_stdout(const generate_job *job);
-/* Piece `index` of a session that has ended. Returns an exit code. */
-int generate_take_sound(generate_job *job, int index, piece_sound *sound);
-/* Run the session and send its one piece to standard output on the way; it stays in job->played.
- * Returns an exit code. */
+/* Write piece `index` of a session that has ended to the file `path`. Returns an exit code. */
+int generate_take_sound(generate_job *job, int index, const char *path, piece_sound *sound);
+/* Run the session and send its one piece to standard output on the way; what was heard is in
+ * job->played. Returns an exit code. */
 int generate_play(generate_job *job);
 
 /* Results (generate_write.c). */

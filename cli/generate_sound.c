@@ -1,21 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* From a session to samples that can be played: the prompt cut off when asked, peaks limited. The
- * same for files, once a piece is made, and for standard output, while it is made. */
+/* From a session to samples that can be heard: the prompt cut off when asked, another rate, a
+ * loudness, peaks limited. The same chain for files, once a piece is made, and for standard output,
+ * while it is made. */
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../src/audio/limiter.h"
+#include "../src/audio/master.h"
 #include "generate.h"
 
 /* Frames decoded at once while a piece plays: the decoder's weights are read from memory once for
  * all of them. */
 enum { PLAY_FRAMES = 4 };
 
-static const int bits_values[] = {16, 24, 32};
+static const int bits_values[] = {16, 24, 32, 32};
+
+const char *const generate_levels[] = {"exact", "running", NULL};
 
 int generate_bits(const generate_job *job)
 {
     return bits_values[job->options.bits];
+}
+
+int generate_rate(const generate_job *job)
+{
+    return job->options.rate > 0 ? job->options.rate : job->info.sample_rate;
+}
+
+int generate_level(const generate_job *job)
+{
+    if (job->options.level >= 0) return job->options.level;
+    return generate_to_stdout(job) ? LEVEL_RUNNING : LEVEL_EXACT;
 }
 
 bool generate_to_stdout(const generate_job *job)
@@ -32,119 +48,167 @@ static size_t skipped(const generate_job *job, int index)
     return (job->clips[index / o->batch].frames + hop - 1) / hop * hop;
 }
 
-static smitin_status new_limiter(const generate_job *job, sm_limiter **limiter, smitin_error *error)
+/* One piece on its way out. */
+typedef struct performance {
+    generate_job *job;
+    int index;
+    size_t skip; /* samples still to be left out */
+    sm_master *master;
+    sm_audio_stream *stream;
+    float *kept; /* [room]: samples that wait for their gain */
+    size_t kept_count, room;
+    smitin_status status;
+    smitin_error error;
+} performance;
+
+static smitin_status send(void *user, const float *samples, size_t frames, smitin_error *error)
 {
-    return sm_limiter_new(limiter, 1, job->info.sample_rate, SM_LIMITER_CEILING_DB, error);
+    performance *p = user;
+    SM_TRY(sm_audio_stream_write(p->stream, samples, frames, error));
+    if (p->job->first_sound <= 0.0) p->job->first_sound = generate_now() - p->job->begun;
+    return SMITIN_OK;
 }
 
-static smitin_status take(generate_job *job, int index, piece_sound *sound, smitin_error *error)
+static smitin_status keep(void *user, const float *samples, size_t frames, smitin_error *error)
 {
-    const float *made = NULL;
+    performance *p = user;
+    (void)error;
+    memcpy(p->kept + p->kept_count, samples, frames * sizeof *samples);
+    p->kept_count += frames;
+    return SMITIN_OK;
+}
+
+/* Samples of the model's rate become `room` of the output's. */
+static sm_master_options chain(const performance *p)
+{
+    const generate_job *job = p->job;
+    return (sm_master_options){.channels = 1,
+                               .rate = job->info.sample_rate,
+                               .out_rate = generate_rate(job),
+                               .frames = p->room,
+                               .lufs = (double)NAN,
+                               .limit = true};
+}
+
+static bool waits_for_its_gain(const generate_job *job)
+{
+    return !isnan(job->options.lufs) && generate_level(job) == LEVEL_EXACT;
+}
+
+/* A piece of `frames` frames begins. */
+static smitin_status begin(performance *p, const char *path, size_t frames, smitin_error *error)
+{
+    const generate_job *job = p->job;
+    p->skip = skipped(job, p->index);
+    p->room = sm_master_frames(frames * (size_t)job->info.hop - p->skip, job->info.sample_rate,
+                               generate_rate(job));
+    char *comment = generate_comment(job, p->index);
+    const sm_audio_tag tags[] = GENERATE_TAGS(comment);
+    const smitin_status status =
+        sm_audio_stream_open(&p->stream, path, p->room, 1, generate_rate(job), generate_bits(job),
+                             tags, sizeof tags / sizeof *tags, error);
+    free(comment);
+    SM_TRY(status);
+    sm_master_options options = chain(p);
+    const bool waits = waits_for_its_gain(job);
+    options.limit = !waits;
+    if (!waits) options.lufs = job->options.lufs;
+    if (waits) p->kept = malloc(p->room * sizeof *p->kept);
+    if (waits && p->kept == NULL)
+        return sm_fail_memory(error, "a piece that waits for its loudness",
+                              p->room * sizeof *p->kept);
+    return sm_master_new(&p->master, &options, waits ? keep : send, p, error);
+}
+
+/* All samples that are final by now. */
+static smitin_status move_on(performance *p, smitin_error *error)
+{
+    float block[4096];
     size_t count = 0;
-    SM_TRY(smitin_session_audio(job->session, index, &made, &count, error));
-    const size_t skip = skipped(job, index);
-    sm_limiter *limiter = NULL;
-    SM_TRY(new_limiter(job, &limiter, error));
-    sound->samples = malloc((count - skip) * sizeof *sound->samples);
-    if (sound->samples != NULL) {
-        sound->count = sm_limiter_run(limiter, made + skip, count - skip, sound->samples);
-        sound->count += sm_limiter_finish(limiter, sound->samples + sound->count);
-        sound->limited_db = sm_limiter_lowest_db(limiter);
-    }
-    sm_limiter_free(limiter);
-    return sound->samples != NULL ? SMITIN_OK
-                                  : sm_fail_memory(error, "a piece's samples",
-                                                   (count - skip) * sizeof *sound->samples);
+    do {
+        SM_TRY(smitin_session_read(p->job->session, p->index, block, sizeof block / sizeof *block,
+                                   &count, error));
+        const size_t left_out = count < p->skip ? count : p->skip;
+        p->skip -= left_out;
+        SM_TRY(sm_master_push(p->master, block + left_out, count - left_out, error));
+    } while (count > 0);
+    return SMITIN_OK;
 }
 
-int generate_take_sound(generate_job *job, int index, piece_sound *sound)
+/* What was kept gets its gain and leaves. */
+static smitin_status raise(performance *p, piece_sound *sound, smitin_error *error)
 {
-    smitin_error error = {0};
+    double reached = 0.0;
+    sm_master_options options = chain(p);
+    options.rate = options.out_rate;
+    SM_TRY(sm_master_find_gain(p->kept, p->room, 1, options.rate, p->job->options.lufs,
+                               &sound->gain_db, &reached, error));
+    options.gain_db = sound->gain_db;
+    sm_master_free(p->master);
+    p->master = NULL;
+    SM_TRY(sm_master_new(&p->master, &options, send, p, error));
+    SM_TRY(sm_master_push(p->master, p->kept, p->kept_count, error));
+    return sm_master_finish(p->master, error);
+}
+
+/* The piece has ended. */
+static smitin_status end(performance *p, piece_sound *sound, smitin_error *error)
+{
     memset(sound, 0, sizeof *sound);
-    return take(job, index, sound, &error) == SMITIN_OK ? EXIT_DONE : report_error(&error);
+    SM_TRY(sm_master_finish(p->master, error));
+    if (p->kept != NULL) SM_TRY(raise(p, sound, error));
+    sound->count = p->room;
+    sound->limited_db = sm_master_limited_db(p->master);
+    SM_TRY(sm_master_lufs(p->master, &sound->lufs, error));
+    sm_audio_stream *stream = p->stream;
+    p->stream = NULL;
+    return sm_audio_stream_close(stream, error);
+}
+
+static void leave(performance *p)
+{
+    sm_audio_stream_discard(p->stream);
+    sm_master_free(p->master);
+    free(p->kept);
+}
+
+static smitin_status take(performance *p, const char *path, piece_sound *sound, smitin_error *error)
+{
+    const int32_t *codes = NULL;
+    size_t frames = 0, stride = 0;
+    SM_TRY(smitin_session_codes(p->job->session, p->index, &codes, &frames, &stride, error));
+    SM_TRY(begin(p, path, frames, error));
+    SM_TRY(move_on(p, error));
+    return end(p, sound, error);
+}
+
+int generate_take_sound(generate_job *job, int index, const char *path, piece_sound *sound)
+{
+    performance p = {.job = job, .index = index};
+    const smitin_status status = take(&p, path, sound, &p.error);
+    leave(&p);
+    return status == SMITIN_OK ? EXIT_DONE : report_error(&p.error);
 }
 
 /* ---- While it is made
  * ------------------------------------------------------------------------------------ */
 
-typedef struct player {
-    generate_job *job;
-    sm_limiter *limiter;
-    sm_audio_stream *stream;
-    size_t skip, room; /* samples still to be left out; of the whole piece */
-    smitin_status status;
-    smitin_error error;
-} player;
-
-static smitin_status open_player(player *p, int frames)
-{
-    generate_job *job = p->job;
-    p->skip = skipped(job, 0);
-    p->room = (size_t)frames * (size_t)job->info.hop - p->skip;
-    job->played.samples = malloc(p->room * sizeof *job->played.samples);
-    if (job->played.samples == NULL)
-        return sm_fail_memory(&p->error, "the piece's samples",
-                              p->room * sizeof *job->played.samples);
-    SM_TRY(new_limiter(job, &p->limiter, &p->error));
-    char *comment = generate_comment(job, 0);
-    const sm_audio_tag tags[] = GENERATE_TAGS(comment);
-    const smitin_status status =
-        sm_audio_stream_open(&p->stream, p->room, 1, job->info.sample_rate, generate_bits(job),
-                             tags, sizeof tags / sizeof *tags, &p->error);
-    free(comment);
-    return status;
-}
-
-/* Send the `count` samples that were put behind those already played. */
-static smitin_status play(player *p, size_t count)
-{
-    piece_sound *played = &p->job->played;
-    SM_TRY(sm_audio_stream_write(p->stream, played->samples + played->count, count, &p->error));
-    if (played->count == 0 && count > 0) p->job->first_sound = generate_now() - p->job->begun;
-    played->count += count;
-    return SMITIN_OK;
-}
-
-/* All samples that are final by now. */
-static smitin_status play_new(player *p)
-{
-    float block[4096];
-    size_t count = 0;
-    do {
-        SM_TRY(smitin_session_read(p->job->session, 0, block, sizeof block / sizeof *block, &count,
-                                   &p->error));
-        const size_t left_out = count < p->skip ? count : p->skip;
-        p->skip -= left_out;
-        piece_sound *played = &p->job->played;
-        SM_TRY(play(p, sm_limiter_run(p->limiter, block + left_out, count - left_out,
-                                      played->samples + played->count)));
-    } while (count > 0);
-    return SMITIN_OK;
-}
-
 static bool play_step(void *user, const smitin_progress *progress)
 {
-    player *p = user;
+    performance *p = user;
     const bool due = progress->frame % PLAY_FRAMES == 0 || progress->frame == progress->frames;
-    if (p->stream == NULL) p->status = open_player(p, progress->frames);
-    if (p->status == SMITIN_OK && due) p->status = play_new(p);
+    if (p->master == NULL) p->status = begin(p, "-", (size_t)progress->frames, &p->error);
+    if (p->status == SMITIN_OK && due) p->status = move_on(p, &p->error);
     return p->status == SMITIN_OK && generate_progress(p->job, progress);
 }
 
 int generate_play(generate_job *job)
 {
-    player p = {.job = job};
+    performance p = {.job = job};
     smitin_error error = {0};
     const smitin_status status = smitin_session_run(job->session, play_step, &p, &error);
-    if (p.status == SMITIN_OK && status == SMITIN_OK) {
-        piece_sound *played = &job->played;
-        p.status = play(&p, sm_limiter_finish(p.limiter, played->samples + played->count));
-        played->limited_db = sm_limiter_lowest_db(p.limiter);
-    }
-    const bool sound = p.status == SMITIN_OK && status == SMITIN_OK;
-    const smitin_status closed = sm_audio_stream_close(p.stream, sound ? &p.error : NULL);
-    sm_limiter_free(p.limiter);
-    if (sound) p.status = closed;
+    if (p.status == SMITIN_OK && status == SMITIN_OK) p.status = end(&p, &job->played, &p.error);
+    leave(&p);
     if (p.status != SMITIN_OK) return report_error(&p.error);
     return status == SMITIN_OK ? EXIT_DONE : report_error(&error);
 }

@@ -43,6 +43,12 @@ int generate_check_output(const generate_job *job)
     const int trace = check_trace(&job->options);
     if (trace != EXIT_DONE) return trace;
     const char *output = job->options.output;
+    if (generate_to_stdout(job) && !isnan(job->options.lufs) &&
+        generate_level(job) == LEVEL_EXACT) {
+        fprintf(stderr, "smitin: an exact loudness needs the whole piece before its first sample, "
+                        "which a pipe cannot wait for; use --level running, or a file\n");
+        return EXIT_USAGE;
+    }
     const int pieces = job->options.session.pieces;
     if (generate_to_stdout(job)) {
         if (pieces == 1 && !job->options.json) return EXIT_DONE;
@@ -57,11 +63,8 @@ int generate_check_output(const generate_job *job)
         return EXIT_FAILED;
     }
     if (is_folder(output)) return EXIT_DONE;
-    const char *suffix = strrchr(output, '.');
-    if (suffix == NULL || strchr(suffix, '/') != NULL ||
-        (strcmp(suffix, ".wav") != 0 && strcmp(suffix, ".flac") != 0 &&
-         strcmp(suffix, ".ogg") != 0)) {
-        fprintf(stderr, "smitin: %s: the suffix names the format; use .wav, .flac or .ogg\n",
+    if (!sm_audio_suffix(output)) {
+        fprintf(stderr, "smitin: %s: the suffix names the format; use .wav, .flac, .ogg or .mp3\n",
                 output);
         return EXIT_USAGE;
     }
@@ -81,8 +84,9 @@ int generate_check_output(const generate_job *job)
 static void piece_path(const generate_job *job, int index, const char *suffix, char path[PATH_SIZE])
 {
     const generate_options *o = &job->options;
-    char stem[PATH_SIZE];
-    const char *own = ".wav";
+    char stem[PATH_SIZE], of_format[16];
+    const char *own = of_format;
+    snprintf(of_format, sizeof of_format, ".%s", generate_formats[o->format]);
     if (is_folder(o->output)) {
         const int clip = index / o->batch;
         const char *name = "piece";
@@ -129,6 +133,12 @@ static json_t *piece_json(const generate_job *job, int index, bool results)
     json_object_set_new(root, "top_k", json_integer(o->session.top_k));
     json_object_set_new(root, "top_p", json_real(o->session.top_p));
     json_object_set_new(root, "guidance", json_real(o->session.guidance));
+    json_object_set_new(root, "rate", json_integer(generate_rate(job)));
+    json_object_set_new(root, "bits", json_integer(generate_bits(job)));
+    if (!isnan(o->lufs)) {
+        json_object_set_new(root, "lufs_target", json_real(o->lufs));
+        json_object_set_new(root, "level", json_string(generate_levels[generate_level(job)]));
+    }
     json_t *knobs = json_array();
     for (int i = 0; i < o->steering.uses_count; i++) {
         smitin_knob_report report;
@@ -149,12 +159,13 @@ char *generate_comment(const generate_job *job, int index)
 
 /* Everything about a piece: what stands beside its file. */
 static json_t *result_json(const generate_job *job, int index, const char *path,
-                           const piece_sound *sound, double lufs)
+                           const piece_sound *sound)
 {
     json_t *root = piece_json(job, index, true);
     json_object_set_new(root, "file", json_string(path));
     json_object_set_new(root, "limited_db", json_real(sound->limited_db));
-    json_object_set_new(root, "lufs", isfinite(lufs) ? json_real(lufs) : json_null());
+    json_object_set_new(root, "gain_db", json_real(sound->gain_db));
+    json_object_set_new(root, "lufs", isfinite(sound->lufs) ? json_real(sound->lufs) : json_null());
     return root;
 }
 
@@ -264,57 +275,41 @@ static int write_trace(const generate_job *job)
 /* ---- Audio ---- */
 
 static void print_piece(const generate_job *job, int index, const char *path,
-                        const piece_sound *sound, double lufs)
+                        const piece_sound *sound)
 {
+    const generate_options *o = &job->options;
     char loudness[32] = "too quiet or short to measure", limited[48] = "";
-    if (isfinite(lufs)) snprintf(loudness, sizeof loudness, "%.1f LUFS", lufs);
+    if (isfinite(sound->lufs)) snprintf(loudness, sizeof loudness, "%.1f LUFS", sound->lufs);
     if (sound->limited_db < 0.0)
         snprintf(limited, sizeof limited, ", peaks limited by %.1f dB", -sound->limited_db);
     fprintf(stderr, "%s: %.2f s, %s%s, seed %llu\n", path,
-            (double)sound->count / job->info.sample_rate, loudness, limited,
-            (unsigned long long)(job->options.session.seed + (uint64_t)index));
+            (double)sound->count / generate_rate(job), loudness, limited,
+            (unsigned long long)(o->session.seed + (uint64_t)index));
+    if (!isnan(o->lufs) && generate_level(job) == LEVEL_EXACT &&
+        !(fabs(sound->lufs - o->lufs) <= 0.1))
+        fprintf(stderr, "%s: %.1f LUFS is out of its reach%s\n", path, o->lufs,
+                isfinite(sound->lufs) ? ": its peaks allow no more" : "");
 }
 
-static smitin_status write_audio(const generate_job *job, int index, const piece_sound *sound,
-                                 const char *path, smitin_error *error)
-{
-    char *comment = generate_comment(job, index);
-    const sm_audio_tag tags[] = GENERATE_TAGS(comment);
-    const smitin_status status =
-        sm_audio_write(path, sound->samples, sound->count, 1, job->info.sample_rate,
-                       generate_bits(job), tags, sizeof tags / sizeof *tags, error);
-    free(comment);
-    return status;
-}
-
-/* Measure one piece and write it with its settings; what went to standard output is written
- * already. The JSON is appended to `all`. */
+/* Write one piece with its settings; what went to standard output is written already. The JSON is
+ * appended to `all`. */
 static int write_piece(generate_job *job, int index, json_t *all)
 {
     const bool played = generate_to_stdout(job);
-    smitin_error error = {0};
     piece_sound sound = job->played;
-    if (!played) {
-        const int code = generate_take_sound(job, index, &sound);
-        if (code != EXIT_DONE) return code;
-    }
-    double lufs = -HUGE_VAL;
-    smitin_status status =
-        sm_audio_loudness(sound.samples, sound.count, 1, job->info.sample_rate, &lufs, &error);
-
     char path[PATH_SIZE] = "-", beside[PATH_SIZE] = "";
+    int code = EXIT_DONE;
     if (!played) {
         piece_path(job, index, NULL, path);
         piece_path(job, index, ".json", beside);
+        code = generate_take_sound(job, index, path, &sound);
     }
-    if (status == SMITIN_OK && !played) status = write_audio(job, index, &sound, path, &error);
-    int code = status == SMITIN_OK ? EXIT_DONE : report_error(&error);
-    json_t *settings = result_json(job, index, path, &sound, lufs);
-    if (code == EXIT_DONE && !played) code = write_json(settings, beside);
+    if (code != EXIT_DONE) return code;
+    json_t *settings = result_json(job, index, path, &sound);
+    if (!played) code = write_json(settings, beside);
     if (code == EXIT_DONE && !job->options.quiet)
-        print_piece(job, index, played ? "standard output" : path, &sound, lufs);
+        print_piece(job, index, played ? "standard output" : path, &sound);
     json_array_append_new(all, settings);
-    if (!played) free(sound.samples);
     return code;
 }
 

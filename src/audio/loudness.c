@@ -1,24 +1,65 @@
 /* SPDX-License-Identifier: MIT */
 /* Owns measuring levels: RMS, and loudness after EBU R 128 (libebur128). */
 #include <math.h>
+#include <stdlib.h>
 #include <ebur128.h>
 #include "audio.h"
 
-smitin_status sm_audio_loudness(const float *samples, size_t frames, int channels, int rate,
-                                double *lufs, smitin_error *error)
+struct sm_meter {
+    ebur128_state *state;
+};
+
+smitin_status sm_meter_new(sm_meter **meter, int channels, int rate, smitin_error *error)
 {
-    *lufs = -HUGE_VAL;
+    *meter = NULL;
     if (channels < 1 || channels > SM_AUDIO_CHANNELS_MAX || rate < SM_AUDIO_RATE_MIN ||
         rate > SM_AUDIO_RATE_MAX)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
                        "cannot measure the loudness of %d channels at %d Hz", channels, rate);
-    ebur128_state *meter = ebur128_init((unsigned)channels, (unsigned long)rate, EBUR128_MODE_I);
-    if (meter == NULL) return sm_fail_memory(error, "a loudness meter", 0);
-    int code = ebur128_add_frames_float(meter, samples, frames);
-    if (code == EBUR128_SUCCESS) code = ebur128_loudness_global(meter, lufs);
-    ebur128_destroy(&meter);
-    if (code != EBUR128_SUCCESS) return sm_fail_memory(error, "a loudness meter", 0);
+    sm_meter *m = calloc(1, sizeof *m);
+    if (m == NULL) return sm_fail_memory(error, "a loudness meter", sizeof *m);
+    m->state = ebur128_init((unsigned)channels, (unsigned long)rate, EBUR128_MODE_I);
+    if (m->state == NULL) {
+        free(m);
+        return sm_fail_memory(error, "a loudness meter", 0);
+    }
+    *meter = m;
     return SMITIN_OK;
+}
+
+void sm_meter_free(sm_meter *meter)
+{
+    if (meter == NULL) return;
+    ebur128_destroy(&meter->state);
+    free(meter);
+}
+
+smitin_status sm_meter_add(sm_meter *meter, const float *samples, size_t frames,
+                           smitin_error *error)
+{
+    if (frames > 0 && ebur128_add_frames_float(meter->state, samples, frames) != EBUR128_SUCCESS)
+        return sm_fail_memory(error, "a loudness meter", 0);
+    return SMITIN_OK;
+}
+
+smitin_status sm_meter_lufs(const sm_meter *meter, double *lufs, smitin_error *error)
+{
+    *lufs = -HUGE_VAL;
+    if (ebur128_loudness_global(meter->state, lufs) != EBUR128_SUCCESS)
+        return sm_fail_memory(error, "a loudness meter", 0);
+    return SMITIN_OK;
+}
+
+smitin_status sm_audio_loudness(const float *samples, size_t frames, int channels, int rate,
+                                double *lufs, smitin_error *error)
+{
+    sm_meter *meter = NULL;
+    *lufs = -HUGE_VAL;
+    SM_TRY(sm_meter_new(&meter, channels, rate, error));
+    smitin_status status = sm_meter_add(meter, samples, frames, error);
+    if (status == SMITIN_OK) status = sm_meter_lufs(meter, lufs, error);
+    sm_meter_free(meter);
+    return status;
 }
 
 double sm_audio_rms_db(const float *samples, size_t count)

@@ -52,3 +52,54 @@ smitin_status sm_audio_resample(sm_audio *audio, int rate, smitin_error *error)
     audio->sample_rate = rate;
     return SMITIN_OK;
 }
+
+struct sm_resampler {
+    soxr_t soxr;
+    int from, to;
+};
+
+smitin_status sm_resampler_new(sm_resampler **resampler, int channels, int from, int to,
+                               smitin_error *error)
+{
+    *resampler = NULL;
+    if (channels < 1 || channels > SM_AUDIO_CHANNELS_MAX || from < SM_AUDIO_RATE_MIN ||
+        from > SM_AUDIO_RATE_MAX || to < SM_AUDIO_RATE_MIN || to > SM_AUDIO_RATE_MAX)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "cannot resample %d channels from %d to %d Hz; choose rates of %d to %d",
+                       channels, from, to, SM_AUDIO_RATE_MIN, SM_AUDIO_RATE_MAX);
+    sm_resampler *r = calloc(1, sizeof *r);
+    if (r == NULL) return sm_fail_memory(error, "the resampler", sizeof *r);
+    const soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
+    soxr_error_t problem = NULL;
+    r->from = from;
+    r->to = to;
+    r->soxr =
+        soxr_create((double)from, (double)to, (unsigned)channels, &problem, NULL, &quality, NULL);
+    if (r->soxr == NULL || problem != NULL) {
+        sm_resampler_free(r);
+        return sm_fail(error, SMITIN_ERROR_MEMORY, "cannot resample from %d to %d Hz: %s", from, to,
+                       problem);
+    }
+    *resampler = r;
+    return SMITIN_OK;
+}
+
+void sm_resampler_free(sm_resampler *resampler)
+{
+    if (resampler == NULL) return;
+    if (resampler->soxr != NULL) soxr_delete(resampler->soxr);
+    free(resampler);
+}
+
+smitin_status sm_resampler_run(sm_resampler *resampler, const float *in, size_t *frames, float *out,
+                               size_t room, size_t *made, smitin_error *error)
+{
+    size_t taken = 0;
+    *made = 0;
+    const soxr_error_t problem =
+        soxr_process(resampler->soxr, in, in != NULL ? *frames : 0, &taken, out, room, made);
+    *frames = taken;
+    if (problem == NULL) return SMITIN_OK;
+    return sm_fail(error, SMITIN_ERROR_MEMORY, "cannot resample from %d to %d Hz: %s",
+                   resampler->from, resampler->to, problem);
+}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns writing audio. A file is encoded in memory by libsndfile and then written in one go, which
- * makes every failure of the disk visible. A stream is the same encoding with its head cut off
- * again and again; its header, which libsndfile would correct at the end, is correct at once. */
+/* Owns writing audio: formats, tags, what is refused. libsndfile encodes into a sink. For a file
+ * that is a temporary file, so every failure of the disk is seen and leaves nothing behind. For
+ * standard output it is the same encoding with its head cut off again and again; its header, which
+ * libsndfile would correct at the end, is correct at once. */
 #include <limits.h>
 #include <math.h>
 #include <stdbool.h>
@@ -11,55 +12,61 @@
 #include <sndfile.h>
 #include "../base/outfile.h"
 #include "audio.h"
+#include "tags.h"
 
 #define BLOCK_FRAMES 4096
-#define STREAM_NAME  "standard output"
+#define STDOUT_PATH  "-"
 /* A RIFF file states its size in 32 bits; leave room for the header and the tags. */
 #define WAV_BYTES_MAX 4.29e9
 
-typedef struct memory_out {
+/* Where encoded bytes go: a file, or memory that is sent on. */
+typedef struct sink {
+    sm_outfile *file; /* NULL: standard output */
     unsigned char *data;
     size_t size, capacity, position;
-    size_t gone; /* bytes of the file before data[0], which were sent already */
+    size_t gone; /* bytes before data[0], which were sent already */
     bool failed; /* short of memory */
-} memory_out;
+} sink;
 
-static sf_count_t out_length(void *user)
+static sf_count_t sink_length(void *user)
 {
-    const memory_out *out = user;
-    return (sf_count_t)(out->gone + out->size);
+    const sink *out = user;
+    return (sf_count_t)(out->file != NULL ? sm_outfile_size(out->file) : out->gone + out->size);
 }
 
-static sf_count_t out_seek(sf_count_t offset, int whence, void *user)
+static sf_count_t sink_seek(sf_count_t offset, int whence, void *user)
 {
-    memory_out *out = user;
+    sink *out = user;
     sf_count_t base = whence == SEEK_CUR   ? (sf_count_t)out->position
-                      : whence == SEEK_END ? out_length(user)
+                      : whence == SEEK_END ? sink_length(user)
                                            : 0;
     if (base + offset < 0) return -1;
     out->position = (size_t)(base + offset);
     return base + offset;
 }
 
-static sf_count_t out_read(void *data, sf_count_t count, void *user)
+static sf_count_t sink_read(void *data, sf_count_t count, void *user)
 {
-    memory_out *out = user;
-    if (out->position < out->gone) return 0;
-    size_t at = out->position - out->gone, left = at < out->size ? out->size - at : 0;
-    size_t n = (size_t)count < left ? (size_t)count : left;
-    if (n > 0) memcpy(data, out->data + at, n);
+    sink *out = user;
+    size_t n = 0;
+    if (out->file != NULL) {
+        n = sm_outfile_get(out->file, out->position, data, (size_t)count);
+    } else if (out->position >= out->gone) {
+        const size_t at = out->position - out->gone, left = at < out->size ? out->size - at : 0;
+        n = (size_t)count < left ? (size_t)count : left;
+        if (n > 0) memcpy(data, out->data + at, n);
+    }
     out->position += n;
     return (sf_count_t)n;
 }
 
-static sf_count_t out_write(const void *data, sf_count_t count, void *user)
+static sf_count_t write_memory(sink *out, const void *data, size_t count)
 {
-    memory_out *out = user;
     if (out->position < out->gone) { /* the header once more: it is out, and was correct */
-        out->position += (size_t)count;
-        return count;
+        out->position += count;
+        return (sf_count_t)count;
     }
-    size_t at = out->position - out->gone, end = at + (size_t)count;
+    size_t at = out->position - out->gone, end = at + count;
     if (end > out->capacity) {
         size_t wanted = end + end / 2 + 4096;
         unsigned char *larger = realloc(out->data, wanted);
@@ -71,38 +78,69 @@ static sf_count_t out_write(const void *data, sf_count_t count, void *user)
         out->capacity = wanted;
     }
     if (at > out->size) memset(out->data + out->size, 0, at - out->size);
-    memcpy(out->data + at, data, (size_t)count);
-    out->position += (size_t)count;
+    memcpy(out->data + at, data, count);
+    out->position += count;
     if (end > out->size) out->size = end;
-    return count;
+    return (sf_count_t)count;
 }
 
-static sf_count_t out_tell(void *user)
+static sf_count_t sink_write(const void *data, sf_count_t count, void *user)
 {
-    return (sf_count_t)((memory_out *)user)->position;
+    sink *out = user;
+    if (out->file == NULL) return write_memory(out, data, (size_t)count);
+    const size_t n = sm_outfile_put(out->file, out->position, data, (size_t)count);
+    out->position += n;
+    return (sf_count_t)n;
+}
+
+static sf_count_t sink_tell(void *user)
+{
+    return (sf_count_t)((sink *)user)->position;
+}
+
+/* ---- What is refused
+ * -------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *suffix;
+    int format;
+    bool bits; /* 16 or 24 may be chosen */
+} formats[] = {
+    {".wav", SF_FORMAT_WAV, true},
+    {".flac", SF_FORMAT_FLAC, true},
+    {".ogg", SF_FORMAT_OGG | SF_FORMAT_VORBIS, false},
+    {".mp3", SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III, false},
+};
+
+bool sm_audio_suffix(const char *path)
+{
+    const char *suffix = strrchr(path, '.');
+    for (size_t i = 0; suffix != NULL && i < sizeof formats / sizeof *formats; i++)
+        if (strcasecmp(suffix, formats[i].suffix) == 0) return true;
+    return false;
 }
 
 static smitin_status choose_format(const char *path, int bits, int *format, smitin_error *error)
 {
     const char *name = strrchr(path, '/');
     const char *suffix = strrchr(name == NULL ? path : name, '.');
-    if (strcmp(path, "-") == 0) suffix = ".wav";
-    bool wav = suffix != NULL && strcasecmp(suffix, ".wav") == 0;
-    bool flac = suffix != NULL && strcasecmp(suffix, ".flac") == 0;
-    bool ogg = suffix != NULL && strcasecmp(suffix, ".ogg") == 0;
-    if (!wav && !flac && !ogg)
-        return sm_fail(
-            error, SMITIN_ERROR_ARGUMENT,
-            "cannot tell the audio format of '%s'; let its name end in .wav, .flac or .ogg", path);
-    if (ogg) {
-        *format = SF_FORMAT_OGG | SF_FORMAT_VORBIS;
-        return SMITIN_OK;
-    }
+    if (strcmp(path, STDOUT_PATH) == 0) suffix = ".wav";
+    size_t i = 0;
+    while (i < sizeof formats / sizeof *formats &&
+           (suffix == NULL || strcasecmp(suffix, formats[i].suffix) != 0))
+        i++;
+    if (i == sizeof formats / sizeof *formats)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "cannot tell the audio format of '%s'; let its name end in .wav, .flac, "
+                       ".ogg or .mp3",
+                       path);
+    *format = formats[i].format;
+    if (!formats[i].bits) return SMITIN_OK;
+    const bool wav = *format == SF_FORMAT_WAV;
     if (bits != 16 && bits != 24 && !(wav && bits == 32))
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
                        "cannot write '%s' with %d bits; choose 16 or 24%s", path, bits,
                        wav ? ", or 32 for floats" : "");
-    *format = flac ? SF_FORMAT_FLAC : SF_FORMAT_WAV;
     *format |= bits == 16 ? SF_FORMAT_PCM_16 : bits == 24 ? SF_FORMAT_PCM_24 : SF_FORMAT_FLOAT;
     return SMITIN_OK;
 }
@@ -148,52 +186,11 @@ static smitin_status check_samples(const char *path, const float *samples, size_
     return SMITIN_OK;
 }
 
-static const struct {
-    const char *key;
-    int id;
-} tag_ids[] = {
-    {"title", SF_STR_TITLE},         {"artist", SF_STR_ARTIST},     {"album", SF_STR_ALBUM},
-    {"comment", SF_STR_COMMENT},     {"software", SF_STR_SOFTWARE}, {"date", SF_STR_DATE},
-    {"copyright", SF_STR_COPYRIGHT}, {"license", SF_STR_LICENSE},   {"genre", SF_STR_GENRE},
-};
-
-static smitin_status check_tags(const sm_audio_tag *tags, size_t count, smitin_error *error)
-{
-    for (size_t i = 0; i < count; i++) {
-        size_t k = 0;
-        while (k < sizeof tag_ids / sizeof *tag_ids && strcmp(tag_ids[k].key, tags[i].key) != 0)
-            k++;
-        if (k == sizeof tag_ids / sizeof *tag_ids)
-            return sm_fail(error, SMITIN_ERROR_ARGUMENT, "'%s' is not a tag audio files have",
-                           tags[i].key);
-    }
-    return SMITIN_OK;
-}
-
-/* WAV and FLAC have no field for some tags; those are left out, as every program does. */
-static void set_tags(SNDFILE *file, const sm_audio_tag *tags, size_t count)
-{
-    char value[SM_AUDIO_TAG_MAX + 1];
-    for (size_t i = 0; i < count; i++) {
-        size_t n = strnlen(tags[i].value, SM_AUDIO_TAG_MAX + 1);
-        if (n > SM_AUDIO_TAG_MAX) {
-            n = SM_AUDIO_TAG_MAX;
-            while (n > 0 && ((unsigned char)tags[i].value[n] & 0xc0) == 0x80)
-                n--; /* inside a character */
-        }
-        memcpy(value, tags[i].value, n);
-        value[n] = '\0';
-        for (size_t k = 0; k < sizeof tag_ids / sizeof *tag_ids; k++)
-            if (strcmp(tag_ids[k].key, tags[i].key) == 0)
-                (void)sf_set_string(file, tag_ids[k].id, value);
-    }
-}
-
-static smitin_status open_encoder(SNDFILE **file, memory_out *out, const char *path, int channels,
+static smitin_status open_encoder(SNDFILE **file, sink *out, const char *path, int channels,
                                   int rate, int format, const sm_audio_tag *tags, size_t tags_count,
                                   smitin_error *error)
 {
-    SF_VIRTUAL_IO io = {out_length, out_seek, out_read, out_write, out_tell};
+    SF_VIRTUAL_IO io = {sink_length, sink_seek, sink_read, sink_write, sink_tell};
     SF_INFO info = {0};
     info.channels = channels;
     info.samplerate = rate;
@@ -201,54 +198,20 @@ static smitin_status open_encoder(SNDFILE **file, memory_out *out, const char *p
     *file = sf_open_virtual(&io, SFM_WRITE, &info, out);
     if (*file == NULL)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "cannot write '%s' with %d channels at %d Hz: %s", path, channels, rate,
-                       sf_strerror(NULL));
+                       "cannot write '%s' with %d channels at %d Hz: %s; another rate or format "
+                       "may do",
+                       path, channels, rate, sf_strerror(NULL));
     /* The PEAK chunk holds the time of day: without it the same music gives the same bytes. */
     sf_command(*file, SFC_SET_ADD_PEAK_CHUNK, NULL, SF_FALSE);
     sf_command(*file, SFC_SET_CLIPPING, NULL,
-               SF_TRUE); /* +1.0 is one step beyond the largest integer */
-    double quality = 0.6;
+               SF_TRUE);  /* +1.0 is one step beyond the largest integer */
+    double quality = 0.6; /* of Vorbis */
+    if ((format & SF_FORMAT_TYPEMASK) == SF_FORMAT_MPEG) quality = 0.8; /* V2 of LAME */
+    int mode = SF_BITRATE_MODE_VARIABLE;
+    sf_command(*file, SFC_SET_BITRATE_MODE, &mode, sizeof mode);
     sf_command(*file, SFC_SET_VBR_ENCODING_QUALITY, &quality, sizeof quality);
-    set_tags(*file, tags, tags_count);
+    sm_tags_set(*file, tags, tags_count);
     return SMITIN_OK;
-}
-
-static smitin_status encoded(const memory_out *out, const char *path, bool written,
-                             smitin_error *error)
-{
-    if (out->failed) return sm_fail_memory(error, path, out->capacity);
-    if (!written) return sm_fail(error, SMITIN_ERROR_IO, "cannot encode the audio for '%s'", path);
-    return SMITIN_OK;
-}
-
-static bool write_frames(SNDFILE *file, const float *samples, size_t frames, int channels)
-{
-    bool written = true;
-    for (size_t done = 0; done < frames && written; done += BLOCK_FRAMES) {
-        sf_count_t n = (sf_count_t)(frames - done < BLOCK_FRAMES ? frames - done : BLOCK_FRAMES);
-        written = sf_writef_float(file, samples + done * (size_t)channels, n) == n;
-    }
-    return written;
-}
-
-smitin_status sm_audio_write(const char *path, const float *samples, size_t frames, int channels,
-                             int rate, int bits, const sm_audio_tag *tags, size_t tags_count,
-                             smitin_error *error)
-{
-    int format = 0;
-    SNDFILE *file = NULL;
-    memory_out out = {0};
-    SM_TRY(choose_format(path, bits, &format, error));
-    SM_TRY(check_tags(tags, tags_count, error));
-    SM_TRY(check_shape(path, frames, channels, rate, format, error));
-    SM_TRY(check_samples(path, samples, 0, frames, channels, format, error));
-    SM_TRY(open_encoder(&file, &out, path, channels, rate, format, tags, tags_count, error));
-    bool written = write_frames(file, samples, frames, channels);
-    written = sf_close(file) == 0 && written;
-    smitin_status status = encoded(&out, path, written, error);
-    if (status == SMITIN_OK) status = sm_file_write(path, out.data, out.size, error);
-    free(out.data);
-    return status;
 }
 
 /* ---- Streams
@@ -256,35 +219,59 @@ smitin_status sm_audio_write(const char *path, const float *samples, size_t fram
 
 struct sm_audio_stream {
     SNDFILE *file;
-    memory_out out;
+    sink out;
+    const char *name; /* in messages: the path, which `path` holds, or standard output */
+    char *path;
     int format, channels, rate;
     size_t frames, written;
+    float *block; /* [BLOCK_FRAMES, channels] of a file: encoders of lossy formats look at blocks,
+                   * so these are always of one size */
+    size_t held;  /* frames in it */
 };
 
-smitin_status sm_audio_stream_open(sm_audio_stream **stream, size_t frames, int channels, int rate,
-                                   int bits, const sm_audio_tag *tags, size_t tags_count,
-                                   smitin_error *error)
+/* Leaves nothing of a file. */
+static void drop(sm_audio_stream *s)
+{
+    if (s->file != NULL) sf_close(s->file);
+    sm_outfile_discard(s->out.file);
+    free(s->out.data);
+    free(s->block);
+    free(s->path);
+    free(s);
+}
+
+smitin_status sm_audio_stream_open(sm_audio_stream **stream, const char *path, size_t frames,
+                                   int channels, int rate, int bits, const sm_audio_tag *tags,
+                                   size_t tags_count, smitin_error *error)
 {
     int format = 0;
     *stream = NULL;
-    SM_TRY(choose_format("-", bits, &format, error));
-    SM_TRY(check_tags(tags, tags_count, error));
-    SM_TRY(check_shape(STREAM_NAME, frames, channels, rate, format, error));
+    SM_TRY(choose_format(path, bits, &format, error));
+    SM_TRY(sm_tags_check(tags, tags_count, error));
+    const bool played = strcmp(path, STDOUT_PATH) == 0;
+    SM_TRY(check_shape(played ? "standard output" : path, frames, channels, rate, format, error));
     sm_audio_stream *s = calloc(1, sizeof *s);
     if (s == NULL) return sm_fail_memory(error, "the audio stream", sizeof *s);
+    s->path = strdup(path);
+    s->name = played ? "standard output" : s->path;
     s->format = format;
     s->channels = channels;
     s->rate = rate;
     s->frames = frames;
-    smitin_status status = open_encoder(&s->file, &s->out, STREAM_NAME, channels, rate, format,
-                                        tags, tags_count, error);
-    if (status != SMITIN_OK) {
-        free(s->out.data);
-        free(s);
-        return status;
-    }
-    *stream = s;
-    return SMITIN_OK;
+    const size_t block = BLOCK_FRAMES * (size_t)channels * sizeof *s->block;
+    s->block = malloc(block);
+    smitin_status status = s->path == NULL || s->block == NULL
+                               ? sm_fail_memory(error, "the audio stream", block)
+                               : SMITIN_OK;
+    if (status == SMITIN_OK && !played) status = sm_outfile_open(&s->out.file, path, error);
+    if (status == SMITIN_OK)
+        status = open_encoder(&s->file, &s->out, s->name, channels, rate, format, tags, tags_count,
+                              error);
+    if (status == SMITIN_OK)
+        *stream = s;
+    else
+        drop(s);
+    return status;
 }
 
 static void put_size(unsigned char *at, size_t size)
@@ -318,15 +305,45 @@ static bool correct_header(sm_audio_stream *s)
     return true;
 }
 
-static smitin_status send_encoded(sm_audio_stream *s, bool written, smitin_error *error)
+/* Whether all that was encoded could be kept; to standard output it goes at once. */
+static smitin_status settle(sm_audio_stream *s, bool written, smitin_error *error)
 {
-    SM_TRY(encoded(&s->out, STREAM_NAME, written, error));
-    if (s->out.gone == 0 && !correct_header(s))
-        return sm_fail(error, SMITIN_ERROR_IO, "cannot encode the header for '%s'", STREAM_NAME);
-    SM_TRY(sm_file_write("-", s->out.data, s->out.size, error));
-    s->out.gone += s->out.size;
-    s->out.size = 0;
+    sink *out = &s->out;
+    if (out->file != NULL) SM_TRY(sm_outfile_check(out->file, error));
+    if (out->failed) return sm_fail_memory(error, s->name, out->capacity);
+    if (!written)
+        return sm_fail(error, SMITIN_ERROR_IO, "cannot encode the audio for '%s'", s->name);
+    if (out->file != NULL) return SMITIN_OK;
+    if (out->gone == 0 && !correct_header(s))
+        return sm_fail(error, SMITIN_ERROR_IO, "cannot encode the header for '%s'", s->name);
+    SM_TRY(sm_file_write(STDOUT_PATH, out->data, out->size, error));
+    out->gone += out->size;
+    out->size = 0;
     return SMITIN_OK;
+}
+
+static bool encode(sm_audio_stream *s, const float *samples, size_t frames)
+{
+    return sf_writef_float(s->file, samples, (sf_count_t)frames) == (sf_count_t)frames;
+}
+
+/* Encode what fills blocks, or all of it when it is to be heard at once. */
+static bool encode_blocks(sm_audio_stream *s, const float *samples, size_t frames)
+{
+    if (s->out.file == NULL) return encode(s, samples, frames);
+    const size_t channels = (size_t)s->channels;
+    bool encoded = true;
+    while (frames > 0 && encoded) {
+        const size_t room = BLOCK_FRAMES - s->held, n = frames < room ? frames : room;
+        memcpy(s->block + s->held * channels, samples, n * channels * sizeof *samples);
+        samples += n * channels;
+        frames -= n;
+        s->held += n;
+        if (s->held < BLOCK_FRAMES) break;
+        encoded = encode(s, s->block, BLOCK_FRAMES);
+        s->held = 0;
+    }
+    return encoded;
 }
 
 smitin_status sm_audio_stream_write(sm_audio_stream *s, const float *samples, size_t frames,
@@ -337,24 +354,47 @@ smitin_status sm_audio_stream_write(sm_audio_stream *s, const float *samples, si
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
                        "a stream of %zu frames was announced; %zu more do not fit", s->frames,
                        s->written + frames - s->frames);
-    SM_TRY(check_samples(STREAM_NAME, samples, s->written, frames, s->channels, s->format, error));
-    const bool written = write_frames(s->file, samples, frames, s->channels);
+    SM_TRY(check_samples(s->name, samples, s->written, frames, s->channels, s->format, error));
+    const bool written = encode_blocks(s, samples, frames);
     s->written += frames;
-    return send_encoded(s, written, error);
+    return settle(s, written, error);
 }
 
 smitin_status sm_audio_stream_close(sm_audio_stream *s, smitin_error *error)
 {
     if (s == NULL) return SMITIN_OK;
-    const bool closed = sf_close(s->file) == 0;
+    bool closed = s->held == 0 || encode(s, s->block, s->held);
+    closed = sf_close(s->file) == 0 && closed;
+    s->file = NULL;
     smitin_status status = SMITIN_OK;
     if (s->written < s->frames)
         status =
             sm_fail(error, SMITIN_ERROR_ARGUMENT,
                     "a stream of %zu frames was announced, but only %zu came; it was cut short",
                     s->frames, s->written);
-    if (status == SMITIN_OK) status = send_encoded(s, closed, error); /* an odd chunk's padding */
-    free(s->out.data);
-    free(s);
+    if (status == SMITIN_OK) status = settle(s, closed, error); /* an odd chunk's padding */
+    if (status == SMITIN_OK && s->out.file != NULL) {
+        status = sm_outfile_commit(s->out.file, error);
+        s->out.file = NULL;
+    }
+    drop(s);
+    return status;
+}
+
+void sm_audio_stream_discard(sm_audio_stream *s)
+{
+    if (s != NULL) drop(s);
+}
+
+smitin_status sm_audio_write(const char *path, const float *samples, size_t frames, int channels,
+                             int rate, int bits, const sm_audio_tag *tags, size_t tags_count,
+                             smitin_error *error)
+{
+    sm_audio_stream *stream = NULL;
+    SM_TRY(
+        sm_audio_stream_open(&stream, path, frames, channels, rate, bits, tags, tags_count, error));
+    const smitin_status status = sm_audio_stream_write(stream, samples, frames, error);
+    if (status == SMITIN_OK) return sm_audio_stream_close(stream, error);
+    sm_audio_stream_discard(stream);
     return status;
 }

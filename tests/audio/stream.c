@@ -35,7 +35,8 @@ static outcome send_all(const float *samples, size_t frames, size_t announced, i
     outcome o = {SMITIN_OK, 0};
     const size_t C = (size_t)channels;
     const int before = redirect(in_scratch("sent.wav"));
-    o.status = sm_audio_stream_open(&stream, announced, channels, 32000, bits, tags, 2, &error);
+    o.status =
+        sm_audio_stream_open(&stream, "-", announced, channels, 32000, bits, tags, 2, &error);
     for (size_t at = 0; at < frames && o.status == SMITIN_OK; at += block) {
         const size_t n = frames - at < block ? frames - at : block;
         o.status = sm_audio_stream_write(stream, samples + at * C, n, &error);
@@ -79,6 +80,72 @@ static void the_bytes_of_a_file(void **state)
     }
 }
 
+/* A file that is written part by part, in every format; it appears when it is closed. */
+static void files_in_parts(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"part.wav", "part.flac", "part.mp3", "part.ogg"};
+    const size_t frames = 20000, block = 777;
+    float *sine = make_sine(frames, 2, 32000, 440.0, 0.5);
+    for (int i = 0; i < 4; i++) {
+        const char *path = in_scratch(names[i]);
+        size_t size = 0, parts_size = 0;
+        ASSERT_OK(sm_audio_write(path, sine, frames, 2, 32000, 24, tags, 2, &error));
+        unsigned char *whole = read_bytes(path, &size);
+        unlink(path);
+        sm_audio_stream *stream = NULL;
+        ASSERT_OK(sm_audio_stream_open(&stream, path, frames, 2, 32000, 24, tags, 2, &error));
+        for (size_t at = 0; at < frames; at += block) {
+            assert_int_not_equal(access(path, F_OK), 0);
+            const size_t n = frames - at < block ? frames - at : block;
+            ASSERT_OK(sm_audio_stream_write(stream, sine + 2 * at, n, &error));
+        }
+        ASSERT_OK(sm_audio_stream_close(stream, &error));
+        unsigned char *parts = read_bytes(path, &parts_size);
+        assert_int_equal(parts_size, size);
+        if (i < 3) assert_memory_equal(parts, whole, size); /* Ogg's stream number is random */
+        char *comment = NULL, *none = NULL;
+        ASSERT_OK(sm_audio_read_tag(&comment, path, "comment", &error));
+        assert_string_equal(comment, "an odd length");
+        ASSERT_OK(sm_audio_read_tag(&none, path, "title", &error));
+        assert_null(none);
+        ASSERT_FAILS(sm_audio_read_tag(&none, path, "colour", &error), SMITIN_ERROR_ARGUMENT,
+                     "colour");
+        free(comment), free(parts), free(whole);
+        unlink(path);
+    }
+    free(sine);
+}
+
+static void what_is_dropped_leaves_nothing(void **state)
+{
+    (void)state;
+    float *sine = make_sine(1000, 1, 32000, 440.0, 0.5);
+    sm_audio_stream *stream = NULL;
+    const int before = count_scratch();
+    ASSERT_OK(
+        sm_audio_stream_open(&stream, in_scratch("a.flac"), 1000, 1, 32000, 16, tags, 2, &error));
+    ASSERT_OK(sm_audio_stream_write(stream, sine, 500, &error));
+    sm_audio_stream_discard(stream);
+    sm_audio_stream_discard(NULL);
+    assert_int_equal(count_scratch(), before);
+    ASSERT_OK(
+        sm_audio_stream_open(&stream, in_scratch("a.wav"), 1000, 1, 32000, 16, tags, 2, &error));
+    ASSERT_OK(sm_audio_stream_write(stream, sine, 500, &error));
+    ASSERT_FAILS(sm_audio_stream_close(stream, &error), SMITIN_ERROR_ARGUMENT, "only 500 came");
+    assert_int_equal(count_scratch(), before);
+    ASSERT_FAILS(sm_audio_stream_open(&stream, in_scratch("no/such/a.wav"), 9, 1, 32000, 16, NULL,
+                                      0, &error),
+                 SMITIN_ERROR_IO, "create its folder");
+    /* MP3 has few rates. */
+    ASSERT_FAILS(
+        sm_audio_stream_open(&stream, in_scratch("a.mp3"), 9, 1, 2000, 16, NULL, 0, &error),
+        SMITIN_ERROR_ARGUMENT, "another rate");
+    assert_null(stream);
+    assert_int_equal(count_scratch(), before);
+    free(sine);
+}
+
 static void what_does_not_fit_is_refused(void **state)
 {
     (void)state;
@@ -100,6 +167,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_bytes_of_a_file),
+        cmocka_unit_test(files_in_parts),
+        cmocka_unit_test(what_is_dropped_leaves_nothing),
         cmocka_unit_test(what_does_not_fit_is_refused),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);

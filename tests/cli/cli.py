@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The command line as a person meets it: results, exit codes and messages. Usage: cli.py SMITIN TINY_MODEL"""
+"""The command line as a person meets it: results, exit codes and messages. Usage: cli.py SMITIN TINY_MODEL [TEST ...]"""
 import json
 import math
 import os
@@ -122,6 +122,7 @@ class Generate(Case):
         """Tags, header and samples, also where the limiter is at work, as it is on this model's noise."""
         write_wav(self.folder / "clip.wav", tone(0.333))
         for case in (["-s", 3], ["-s", 4, "--bits", 24, "-p", "slow jazz"], ["-s", 5, "--bits", 32, "-i", "clip.wav"],
+                     ["-s", 6, "--rate", 4410], ["-s", 6, "--lufs", "-20", "--level", "running", "--rate", 48000],
                      ["-s", 6, "-i", "clip.wav", "--keep-prompt", "no"]):
             with self.subTest(case):
                 self.assertEqual(self.generate(*case, "-q", "-o", "file.wav").returncode, 0)
@@ -227,6 +228,55 @@ class Generate(Case):
                 self.assert_refused(result, result.returncode, name)
 
 
+class Output(Case):
+    def test_every_format(self):
+        """Each is read back by smitin itself, as a clip."""
+        for name in ("a.wav", "a.flac", "a.ogg", "a.mp3", "a.MP3"):
+            with self.subTest(name):
+                result = self.generate("-s", 1, "--rate", 16000, "-o", name)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertIn("1.00 s", result.stderr.decode())
+                self.assertEqual(json.loads((self.folder / "a.json").read_text())["rate"], 16000)
+                self.assertEqual(self.generate("-i", name, "-d", "2", "-q", "-o", "more.wav").returncode, 0)
+        self.assertEqual((self.folder / "a.flac").read_bytes()[:4], b"fLaC")
+        self.assertEqual((self.folder / "a.ogg").read_bytes()[:4], b"OggS")
+        self.assertEqual((self.folder / "a.mp3").read_bytes()[:3], b"ID3")
+
+    def test_a_folder_of_any_format(self):
+        self.assertEqual(self.generate("-b", 2, "-o", "many/", "--format", "flac", "-q").returncode, 0)
+        self.assertEqual(sorted(p.name for p in (self.folder / "many").iterdir()),
+                         ["piece-%03d.%s" % (i, s) for i in range(2) for s in ("flac", "json")])
+
+    def test_bits_and_rate(self):
+        for bits, width in (("16", 2), ("24", 3)):
+            self.assertEqual(self.generate("-s", 1, "--bits", bits, "--rate", 44100, "-q", "-o", "a.wav").returncode, 0)
+            with wave.open(str(self.folder / "a.wav")) as file:
+                self.assertEqual((file.getsampwidth(), file.getframerate(), file.getnframes()), (width, 44100, 44100))
+        for name in ("32", "32f"):
+            self.assertEqual(self.generate("-s", 1, "--bits", name, "-q", "-o", name + ".wav").returncode, 0)
+        self.assertEqual((self.folder / "32.wav").read_bytes(), (self.folder / "32f.wav").read_bytes())
+        self.assert_refused(self.generate("--bits", "32", "-o", "x.flac", "-q"), 2, "16 or 24")
+        self.assert_refused(self.generate("-o", "x.mp3", "-q"), 2, "another rate")  # MP3 has no 2000 Hz
+        self.assertFalse((self.folder / "x.json").exists())
+
+    def test_loudness(self):
+        """The rate is one at which loudness is defined. Half of a tenth is what rounding shows."""
+        for target in (-30, -13):
+            result = self.generate("-s", 1, "-d", 3, "--rate", 48000, "--lufs", target, "-o", "a.wav")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            settings = json.loads((self.folder / "a.json").read_text())
+            self.assertAlmostEqual(settings["lufs"], target, delta=0.05)
+            self.assertEqual((settings["lufs_target"], settings["level"]), (target, "exact"))
+        self.assertLess(settings["limited_db"], 0)
+        result = self.generate("-s", 1, "-d", 3, "--rate", 48000, "--lufs", -5, "-o", "a.wav")
+        self.assertIn("out of its reach", result.stderr.decode())
+        self.assertAlmostEqual(json.loads((self.folder / "a.json").read_text())["limited_db"], -12, delta=0.01)
+        result = self.generate("-s", 1, "-d", 0.2, "--lufs", -14, "-o", "short.wav")
+        self.assertIn("out of its reach", result.stderr.decode())
+        self.assert_refused(self.generate("--lufs", -14, "--level", "exact", "-o", "-"), 2, "--level running")
+        self.assertEqual(self.generate("--lufs", -14, "-o", "-", "-q").returncode, 0)
+
+
 class Knobs(Case):
     """A loud low tone against a quiet high one: a trait that a probe of any model finds."""
 
@@ -285,4 +335,4 @@ class Knobs(Case):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1], verbosity=2)
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)
