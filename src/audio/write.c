@@ -150,6 +150,15 @@ static bool is_exact(int format)
     return (format & SF_FORMAT_SUBMASK) == SF_FORMAT_FLOAT;
 }
 
+/* LAME has no others, and libsndfile would lose memory over the refusal. */
+static bool mp3_rate(int rate)
+{
+    static const int rates[] = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000};
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
+        if (rate == rates[i]) return true;
+    return false;
+}
+
 static smitin_status check_shape(const char *path, size_t frames, int channels, int rate,
                                  int format, smitin_error *error)
 {
@@ -159,6 +168,12 @@ static smitin_status check_shape(const char *path, size_t frames, int channels, 
         rate > SM_AUDIO_RATE_MAX)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT, "cannot write '%s' with %d channels at %d Hz",
                        path, channels, rate);
+    if ((format & SF_FORMAT_TYPEMASK) == SF_FORMAT_MPEG && (channels > 2 || !mp3_rate(rate)))
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "MP3 takes one or two channels at 8000, 11025, 12000, 16000, 22050, 24000, "
+                       "32000, 44100 or 48000 Hz, not %d at %d Hz; choose another rate or format "
+                       "for '%s'",
+                       channels, rate, path);
     if ((format & SF_FORMAT_TYPEMASK) == SF_FORMAT_WAV &&
         (double)frames * channels * (is_exact(format) ? 4 : 3) > WAV_BYTES_MAX)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
