@@ -13,90 +13,6 @@
 #include "../src/audio/master.h"
 #include "../src/base/error.h"
 
-static const char *const bits_names[] = {"16", "24", "32", "32f", NULL};
-const char *const generate_formats[] = {"wav", "flac", "ogg", "mp3", NULL};
-
-static const char usage[] =
-    "smitin generate [OPTIONS]\n\n"
-    "Make music. Without -p and -i it plays freely; -p follows a text; -i continues a clip "
-    "(several -i continue\n"
-    "several clips side by side). The settings are written beside every file as .json.\n\n"
-    "  smitin generate -d 10 -o free.wav\n"
-    "  smitin generate -p \"slow jazz swing with piano and bass\" --knob drums:60% -o jazz.wav\n"
-    "  smitin generate -i clip.wav --input-seconds 3 --knob drums:60% --trace trace.csv -o "
-    "more.wav\n\n";
-
-static size_t generate_specs(generate_options *o, option_spec *specs, size_t capacity)
-{
-    const option_spec table[] = {
-        {"-m", "--model", OPTION_TEXT, &o->model, 0, 0, NULL, "MODEL",
-         "directory or name of a model [mini]"},
-        {"-hf", "--hf-repo", OPTION_TEXT, &o->hf, 0, 0, NULL, "ORG/REPO",
-         "instead of -m: a model that was pulled, with @REVISION or without"},
-        {"-p", "--prompt", OPTION_TEXT, &o->prompt, 0, 0, NULL, "TEXT", "what to play"},
-        {"-i", "--input", OPTION_LIST, &o->inputs, 0, 0, NULL, "FILE",
-         "continue this clip; may be repeated"},
-        {NULL, "--input-seconds", OPTION_DOUBLE, &o->input_seconds, 0.02, 3600, NULL, "S",
-         "use only the last S seconds of each clip"},
-        {"-o", "--output", OPTION_TEXT, &o->output, 0, 0, NULL, "FILE",
-         "WAV, FLAC, Ogg or MP3 by suffix; a folder; - plays WAV to standard output [out.wav]"},
-        {NULL, "--format", OPTION_CHOICE, &o->format, 0, 0, generate_formats, "NAME",
-         "of files in a folder: wav, flac, ogg or mp3 [wav]"},
-        {"-d", "--seconds", OPTION_DOUBLE, &o->session.seconds, 0.02, 3600, NULL, "S",
-         "length of a piece, its clip included [10]"},
-        {"-s", "--seed", OPTION_DOUBLE, &o->seed, -1, 9007199254740992.0, NULL, "N",
-         "same seed, same music; -1 takes one from the clock [-1]"},
-        {"-b", "--batch", OPTION_INT, &o->batch, 1, 1024, NULL, "N",
-         "variations (of each clip), consecutive seeds [1]"},
-        {NULL, "--temp", OPTION_DOUBLE, &o->session.temperature, 0, 100, NULL, "T",
-         "temperature; 0 is greedy [1]"},
-        {NULL, "--top-k", OPTION_INT, &o->session.top_k, 0, 1e6, NULL, "K",
-         "draw from the K likeliest codes [250]"},
-        {NULL, "--top-p", OPTION_DOUBLE, &o->session.top_p, 0, 1, NULL, "P",
-         "draw from the likeliest P instead [off]"},
-        {NULL, "--cfg", OPTION_DOUBLE, &o->session.guidance, -1000, 1000, NULL, "G",
-         "guidance scale of text; 1 is none [3]"},
-        {NULL, "--trace", OPTION_TEXT, &o->trace, 0, 0, NULL, "FILE.csv",
-         "write the monitor's readings, and a plot beside them"},
-        {NULL, "--bits", OPTION_CHOICE, &o->bits, 0, 0, bits_names, "N",
-         "of WAV and FLAC: 16, 24 or, WAV only, 32 (float) [16]"},
-        {NULL, "--rate", OPTION_INT, &o->rate, SM_AUDIO_RATE_MIN, 192000, NULL, "HZ",
-         "sample rate of the output, such as 44100 or 48000 [the model's]"},
-        {NULL, "--lufs", OPTION_DOUBLE, &o->lufs, SM_MASTER_LUFS_MIN, SM_MASTER_LUFS_MAX, NULL, "L",
-         "loudness to reach, such as -14 [as the model plays]"},
-        {NULL, "--level", OPTION_CHOICE, &o->level, 0, 0, generate_levels, "HOW",
-         "exact: one measured gain; running: follows what was heard [exact; a pipe: running]"},
-        {NULL, "--keep-prompt", OPTION_CHOICE, &o->keep_prompt, 0, 0, generate_yes_no, "yes|no",
-         "write the clip in front of what was made [yes]"},
-        {"-t", "--threads", OPTION_INT, &o->threads, 0, 1024, NULL, "N",
-         "threads; 0 is every core [0]"},
-        {NULL, "--cpu-level", OPTION_TEXT, &o->cpu_level, 0, 0, NULL, "NAME",
-         "ref, avx2, avx_vnni, avx512, avx512_vnni [the best]"},
-        {NULL, "--json", OPTION_FLAG, &o->json, 0, 0, NULL, NULL,
-         "print the results as JSON on standard output"},
-        {"-q", "--quiet", OPTION_FLAG, &o->quiet, 0, 0, NULL, NULL, "say nothing but errors"},
-    };
-    const size_t count = sizeof table / sizeof *table;
-    if (count > capacity) return 0;
-    memcpy(specs, table, sizeof table);
-    return count + steering_option_specs(&o->steering, specs + count, capacity - count);
-}
-
-const char *const generate_yes_no[] = {"yes", "no", NULL};
-
-static void fill_defaults(generate_options *o)
-{
-    memset(o, 0, sizeof *o);
-    o->session = smitin_session_defaults();
-    o->steering = steering_options_defaults();
-    o->model = DEFAULT_MODEL;
-    o->output = "out.wav";
-    o->seed = -1.0;
-    o->batch = 1;
-    o->lufs = (double)NAN;
-    o->level = -1;
-}
-
 /* A seed nobody chose: from the clock, small enough to be typed again. */
 static uint64_t clock_seed(void)
 {
@@ -107,20 +23,29 @@ static uint64_t clock_seed(void)
 
 /* ---- Prompts ---- */
 
-/* The last `seconds` of a clip (0: all of it) at the model's rate. */
-static smitin_status read_clip(const generate_job *job, const char *path, sm_audio *clip,
-                               smitin_error *error)
+/* The last `seconds` of a clip (0: all of it) at the model's rate; with --from what was read then.
+ */
+static smitin_status read_clip(generate_job *job, int index, smitin_error *error)
 {
-    const double seconds = job->options.input_seconds;
-    double start = 0.0;
-    if (seconds > 0.0) {
+    const char *path = job->options.inputs.items[index];
+    generate_clip *clip = &job->clips[index];
+    const double last = job->options.input_seconds;
+    clip->start = 0.0;
+    clip->seconds = last > 0.0 ? last : -1.0;
+    if (job->recipe.clip.known) {
+        clip->start = job->recipe.clip.start;
+        clip->seconds = job->recipe.clip.seconds;
+    } else if (last > 0.0) {
         size_t frames = 0;
         int channels = 0, rate = 0;
         SM_TRY(sm_audio_probe(path, &frames, &channels, &rate, error));
-        start = fmax(0.0, (double)frames / rate - seconds);
+        clip->start = fmax(0.0, (double)frames / rate - last);
     }
-    return sm_audio_read_mono(clip, path, job->info.sample_rate, start,
-                              seconds > 0.0 ? seconds : -1.0, error);
+    SM_TRY(sm_audio_read_mono(&clip->audio, path, job->info.sample_rate, clip->start, clip->seconds,
+                              error));
+    const size_t used = job->recipe.clip.samples;
+    if (job->recipe.clip.known && used > 0 && used < clip->audio.frames) clip->audio.frames = used;
+    return SMITIN_OK;
 }
 
 static int read_clips(generate_job *job)
@@ -134,16 +59,16 @@ static int read_clips(generate_job *job)
         return EXIT_FAILED;
     }
     for (int i = 0; i < o->inputs.count; i++) {
-        sm_audio *clip = &job->clips[i];
-        if (read_clip(job, o->inputs.items[i], clip, &error) != SMITIN_OK)
-            return report_error(&error);
-        if (clip->frames < shortest) shortest = clip->frames;
+        if (read_clip(job, i, &error) != SMITIN_OK) return report_error(&error);
+        if (job->clips[i].audio.frames < shortest) shortest = job->clips[i].audio.frames;
     }
     for (int i = 0; i < o->inputs.count; i++) {
-        if (job->clips[i].frames != shortest && !o->quiet)
+        if (job->clips[i].audio.frames != shortest && !o->quiet)
             fprintf(stderr, "smitin: %s is cut to %.2f s, the shortest of the clips\n",
                     o->inputs.items[i], (double)shortest / job->info.sample_rate);
-        job->clips[i].frames = shortest;
+        sm_audio *audio = &job->clips[i].audio;
+        audio->frames = shortest;
+        recipe_hash(audio->samples, shortest * sizeof *audio->samples, job->clips[i].hash);
     }
     return EXIT_DONE;
 }
@@ -152,7 +77,7 @@ static int read_clips(generate_job *job)
 static smitin_status set_clip(generate_job *job, int i, smitin_error *error)
 {
     const int batch = job->options.batch;
-    const sm_audio *clip = &job->clips[i];
+    const sm_audio *clip = &job->clips[i].audio;
     if (job->options.inputs.count == 1)
         return smitin_session_set_audio(job->session, SMITIN_ALL_PIECES, clip->samples,
                                         clip->frames, error);
@@ -213,6 +138,70 @@ static int run_session(generate_job *job)
     return code;
 }
 
+/* ---- Length ---- */
+
+static double loop_seconds(const generate_options *o)
+{
+    return o->bars * o->beats_per_bar * 60.0 / o->bpm;
+}
+
+/* Bars are what is written: a clip that is not written again comes on top. */
+static void choose_length(generate_job *job)
+{
+    generate_options *o = &job->options;
+    o->session.seconds = isnan(o->seconds) ? smitin_session_defaults().seconds : o->seconds;
+    if (isnan(o->bars)) return;
+    /* A loop that ends on a frame must not gain one by rounding. */
+    const double frames = ceil(loop_seconds(o) * job->info.frame_rate - 1e-6);
+    const size_t skipped = generate_skipped(job, 0) / (size_t)job->info.hop;
+    o->session.seconds = (fmax(frames, 1.0) + (double)skipped) / job->info.frame_rate;
+}
+
+size_t generate_samples(const generate_job *job, int index, size_t frames)
+{
+    const generate_options *o = &job->options;
+    if (!isnan(o->bars)) {
+        const long long samples = llround(loop_seconds(o) * generate_rate(job));
+        return samples > 1 ? (size_t)samples : 1;
+    }
+    return sm_master_frames(frames * (size_t)job->info.hop - generate_skipped(job, index),
+                            job->info.sample_rate, generate_rate(job));
+}
+
+/* ---- The same again ---- */
+
+static void differs(const generate_job *job, const char *what, const char *before, const char *now)
+{
+    fprintf(stderr,
+            "smitin: %s was made with another %s (%.12s, now %.12s); what follows is another "
+            "piece\n",
+            job->options.from, what, before, now);
+}
+
+/* Say whether the model, a knob or the clip is another one than the file of --from was made with.
+ */
+static void compare_recipe(const generate_job *job)
+{
+    const recipe *r = &job->recipe;
+    if (r->root == NULL) return;
+    const char *fingerprint = recipe_text(r, "fingerprint"), *hash = recipe_text(r, "input_sha256");
+    const char *version = recipe_text(r, "smitin");
+    if (strcmp(version, smitin_version()) != 0) differs(job, "smitin", version, smitin_version());
+    if (strcmp(fingerprint, job->info.fingerprint) != 0)
+        differs(job, "model", fingerprint, job->info.fingerprint);
+    if (r->clip.known && job->options.inputs.count > 0 && strcmp(hash, job->clips[0].hash) != 0)
+        differs(job, "clip", hash, job->clips[0].hash);
+    for (int i = 0; i < job->options.steering.uses_count; i++) {
+        const knob_use *use = &job->options.steering.uses[i];
+        const json_t *knob = recipe_knob(r, i);
+        const char *path = json_string_value(json_object_get(knob, "file"));
+        const char *before = json_string_value(json_object_get(knob, "sha256"));
+        if (path != NULL && before != NULL && strcmp(path, use->path) == 0 &&
+            strcmp(before, use->hash) != 0)
+            differs(job, "knob", before, use->hash);
+    }
+}
+
 static int run_job(generate_job *job)
 {
     generate_options *o = &job->options;
@@ -228,6 +217,8 @@ static int run_job(generate_job *job)
     const int clips = o->inputs.count > 0 ? o->inputs.count : 1;
     o->session.pieces = clips * o->batch;
     o->session.max_knobs = KNOBS_MAX;
+    compare_recipe(job);
+    choose_length(job);
     o->session.seed = o->seed < 0.0 ? clock_seed() : (uint64_t)o->seed;
     code = generate_check_output(job);
     if (code != EXIT_DONE) return code;
@@ -242,25 +233,18 @@ static int run_job(generate_job *job)
 int command_generate(int argc, char **argv)
 {
     generate_job job;
-    option_spec specs[64];
     bool help = false;
     memset(&job, 0, sizeof job);
     job.begun = generate_now();
-    fill_defaults(&job.options);
-    const size_t count = generate_specs(&job.options, specs, sizeof specs / sizeof *specs);
-    int code = options_parse(specs, count, argc, argv, NULL, &help);
-    if (help) {
-        printf("%s", usage);
-        options_print(specs, count);
-    } else if (code == EXIT_DONE) {
-        code = run_job(&job);
-    }
+    int code = generate_parse(&job, argc, argv, &help);
+    if (code == EXIT_DONE && !help) code = run_job(&job);
     smitin_session_free(job.session);
     steering_close(&job.options.steering);
     for (int i = 0; job.clips != NULL && i < job.options.inputs.count; i++)
-        sm_audio_free(&job.clips[i]);
+        sm_audio_free(&job.clips[i].audio);
     free(job.clips);
     text_list_free(&job.options.inputs);
+    recipe_free(&job.recipe);
     smitin_engine_free(job.engine);
     return code;
 }

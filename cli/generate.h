@@ -4,13 +4,17 @@
 #define SMITIN_CLI_GENERATE_H
 
 #include "../src/audio/audio.h"
+#include "recipe.h"
 #include "steering.h"
 
 typedef struct generate_options {
-    const char *model, *hf, *prompt, *output, *trace, *cpu_level;
+    const char *model, *hf, *prompt, *output, *trace, *cpu_level, *from;
     text_list inputs;
     double input_seconds; /* 0 = all */
     double seed;          /* -1 = from the clock */
+    double seconds;       /* NAN: not given */
+    double bars, bpm;     /* NAN: not given; then the length is `seconds` */
+    int beats_per_bar;
     int batch, threads;
     int bits;        /* index into 16, 24, 32, 32f */
     int format;      /* of files in a folder: index into generate_formats */
@@ -31,12 +35,19 @@ typedef struct piece_sound {
     double lufs;
 } piece_sound;
 
+typedef struct generate_clip {
+    sm_audio audio;        /* mono at the model's rate */
+    double start, seconds; /* read from the file; seconds < 0: to its end */
+    char hash[65];
+} generate_clip;
+
 typedef struct generate_job {
     generate_options options;
+    recipe recipe; /* of --from; empty without */
     smitin_engine *engine;
     smitin_model_info info;
     char model_path[1024];
-    sm_audio *clips; /* [inputs] */
+    generate_clip *clips; /* [inputs] */
     smitin_session *session;
     double begun, run_seconds;
     piece_sound played; /* the piece that went to standard output */
@@ -48,11 +59,19 @@ extern const char *const generate_formats[]; /* "wav", "flac", ... */
 extern const char *const generate_levels[];
 enum { LEVEL_EXACT = 0, LEVEL_RUNNING = 1 };
 
+/* The command line of "smitin generate": options, those of --from, and their agreement
+ * (generate_options.c). Returns an exit code; *help: the help was asked for and printed. */
+int generate_parse(generate_job *job, int argc, char **argv, bool *help);
+
 double generate_now(void); /* seconds of a clock that only goes forward */
 /* The progress bar; always true. */
 bool generate_progress(generate_job *job, const smitin_progress *progress);
 
 /* Sound (generate_sound.c). */
+/* Samples of the output that a piece of `frames` frames makes: exactly the bars asked for. */
+size_t generate_samples(const generate_job *job, int index, size_t frames);
+/* Samples of the clip in front of a piece that are not to be heard again. */
+size_t generate_skipped(const generate_job *job, int index);
 int generate_bits(const generate_job *job);
 int generate_rate(const generate_job *job);  /* of the output, in Hz */
 int generate_level(const generate_job *job); /* how a loudness is reached */

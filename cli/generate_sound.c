@@ -39,13 +39,12 @@ bool generate_to_stdout(const generate_job *job)
     return strcmp(job->options.output, "-") == 0;
 }
 
-/* Samples of the clip in front of a piece that are not to be heard again. */
-static size_t skipped(const generate_job *job, int index)
+size_t generate_skipped(const generate_job *job, int index)
 {
     const generate_options *o = &job->options;
     if (strcmp(generate_yes_no[o->keep_prompt], "no") != 0 || o->inputs.count == 0) return 0;
     const size_t hop = (size_t)job->info.hop;
-    return (job->clips[index / o->batch].frames + hop - 1) / hop * hop;
+    return (job->clips[index / o->batch].audio.frames + hop - 1) / hop * hop;
 }
 
 /* One piece on its way out. */
@@ -99,9 +98,8 @@ static bool waits_for_its_gain(const generate_job *job)
 static smitin_status begin(performance *p, const char *path, size_t frames, smitin_error *error)
 {
     const generate_job *job = p->job;
-    p->skip = skipped(job, p->index);
-    p->room = sm_master_frames(frames * (size_t)job->info.hop - p->skip, job->info.sample_rate,
-                               generate_rate(job));
+    p->skip = generate_skipped(job, p->index);
+    p->room = generate_samples(job, p->index, frames);
     char *comment = generate_comment(job, p->index);
     const sm_audio_tag tags[] = GENERATE_TAGS(comment);
     const smitin_status status =

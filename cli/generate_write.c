@@ -38,10 +38,8 @@ static int check_trace(const generate_options *o)
     return EXIT_USAGE;
 }
 
-int generate_check_output(const generate_job *job)
+static int check_place(const generate_job *job)
 {
-    const int trace = check_trace(&job->options);
-    if (trace != EXIT_DONE) return trace;
     const char *output = job->options.output;
     if (generate_to_stdout(job) && !isnan(job->options.lufs) &&
         generate_level(job) == LEVEL_EXACT) {
@@ -109,7 +107,56 @@ static void piece_path(const generate_job *job, int index, const char *suffix, c
         snprintf(path, PATH_SIZE, "%.1980s%s", stem, suffix != NULL ? suffix : own);
 }
 
+static bool same_file(const char *a, const char *b)
+{
+    struct stat left, right;
+    return stat(a, &left) == 0 && stat(b, &right) == 0 && left.st_dev == right.st_dev &&
+           left.st_ino == right.st_ino;
+}
+
+/* The file of --from must not be replaced by what is made from it. */
+static int check_from(const generate_job *job)
+{
+    const generate_options *o = &job->options;
+    char path[PATH_SIZE], beside[PATH_SIZE];
+    for (int i = 0; o->from != NULL && !generate_to_stdout(job) && i < o->session.pieces; i++) {
+        piece_path(job, i, NULL, path);
+        piece_path(job, i, ".json", beside);
+        if (!same_file(path, o->from) && !same_file(beside, o->from)) continue;
+        fprintf(stderr,
+                "smitin: %s would be overwritten by what is made from it; name another file with "
+                "-o\n",
+                o->from);
+        return EXIT_USAGE;
+    }
+    return EXIT_DONE;
+}
+
+int generate_check_output(const generate_job *job)
+{
+    int code = check_trace(&job->options);
+    if (code == EXIT_DONE) code = check_place(job);
+    return code == EXIT_DONE ? check_from(job) : code;
+}
+
 /* ---- Settings ---- */
+
+/* Which part of which file a piece continues. */
+static void add_clip(const generate_job *job, int clip, json_t *root)
+{
+    const generate_options *o = &job->options;
+    const generate_clip *c = &job->clips[clip];
+    json_t *region = json_object();
+    json_object_set_new(root, "input", json_string(o->inputs.items[clip]));
+    json_object_set_new(root, "input_seconds",
+                        json_real((double)c->audio.frames / job->info.sample_rate));
+    json_object_set_new(region, "start", json_real(c->start));
+    json_object_set_new(region, "seconds", c->seconds > 0.0 ? json_real(c->seconds) : json_null());
+    json_object_set_new(region, "samples", json_integer((json_int_t)c->audio.frames));
+    json_object_set_new(root, "input_region", region);
+    json_object_set_new(root, "input_sha256", json_string(c->hash));
+    json_object_set_new(root, "keep_prompt", json_string(generate_yes_no[o->keep_prompt]));
+}
 
 /* What the piece was made with; `results` adds what came of it. */
 static json_t *piece_json(const generate_job *job, int index, bool results)
@@ -120,19 +167,20 @@ static json_t *piece_json(const generate_job *job, int index, bool results)
     json_object_set_new(root, "model", json_string(job->model_path));
     json_object_set_new(root, "fingerprint", json_string(job->info.fingerprint));
     json_object_set_new(root, "prompt", o->prompt != NULL ? json_string(o->prompt) : json_null());
-    if (o->inputs.count > 0) {
-        json_object_set_new(root, "input", json_string(o->inputs.items[index / o->batch]));
-        json_object_set_new(
-            root, "input_seconds",
-            json_real((double)job->clips[index / o->batch].frames / job->info.sample_rate));
-    }
+    if (o->inputs.count > 0) add_clip(job, index / o->batch, root);
     json_object_set_new(root, "seconds", json_real(o->session.seconds));
+    if (!isnan(o->bars)) {
+        json_object_set_new(root, "bars", json_real(o->bars));
+        json_object_set_new(root, "bpm", json_real(o->bpm));
+        json_object_set_new(root, "beats_per_bar", json_integer(o->beats_per_bar));
+    }
     json_object_set_new(root, "seed",
                         json_integer((json_int_t)(o->session.seed + (uint64_t)index)));
     json_object_set_new(root, "temperature", json_real(o->session.temperature));
     json_object_set_new(root, "top_k", json_integer(o->session.top_k));
     json_object_set_new(root, "top_p", json_real(o->session.top_p));
     json_object_set_new(root, "guidance", json_real(o->session.guidance));
+    if (o->cpu_level != NULL) json_object_set_new(root, "cpu_level", json_string(o->cpu_level));
     json_object_set_new(root, "rate", json_integer(generate_rate(job)));
     json_object_set_new(root, "bits", json_integer(generate_bits(job)));
     if (!isnan(o->lufs)) {
@@ -152,7 +200,8 @@ static json_t *piece_json(const generate_job *job, int index, bool results)
 char *generate_comment(const generate_job *job, int index)
 {
     json_t *settings = piece_json(job, index, false);
-    char *comment = json_dumps(settings, JSON_COMPACT);
+    /* Every format's tags can hold ASCII. */
+    char *comment = json_dumps(settings, JSON_COMPACT | JSON_ENSURE_ASCII);
     json_decref(settings);
     return comment;
 }
@@ -163,6 +212,7 @@ static json_t *result_json(const generate_job *job, int index, const char *path,
 {
     json_t *root = piece_json(job, index, true);
     json_object_set_new(root, "file", json_string(path));
+    json_object_set_new(root, "samples", json_integer((json_int_t)sound->count));
     json_object_set_new(root, "limited_db", json_real(sound->limited_db));
     json_object_set_new(root, "gain_db", json_real(sound->gain_db));
     json_object_set_new(root, "lufs", isfinite(sound->lufs) ? json_real(sound->lufs) : json_null());

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "steering.h"
 
+#include "recipe.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,6 +137,7 @@ int steering_open(steering_options *options, const char *model_path)
         if (!find_knob(use->path, model_path, path, sizeof path)) return EXIT_REFUSED;
         memcpy(use->path, path, sizeof path);
         if (smitin_knob_load(&use->knob, path, &error) != SMITIN_OK) return report_error(&error);
+        recipe_hash_file(path, use->hash);
         options->uses_count = i + 1;
         smitin_knob_describe(use->knob, &use->info);
         snprintf(use->name, sizeof use->name, "%s", use->info.trait);
@@ -153,26 +156,54 @@ static json_t *number_or_null(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
+/* Settings: all of them, or those that are not the default, so that tags have room for many knobs.
+ */
+static void add_settings(json_t *o, const smitin_steering *s, bool all)
+{
+    const smitin_steering d = smitin_steering_defaults();
+    const struct {
+        const char *key;
+        bool changed;
+        json_t *value;
+    } settings[] = {
+        {"method", s->method != d.method, json_string(method_names[s->method])},
+        {"direction", s->direction != d.direction, json_string(direction_names[s->direction])},
+        {"branch", s->branch != d.branch, json_string(branch_names[s->branch])},
+        {"every", s->every != d.every, json_integer(s->every)},
+        {"power", s->power < d.power || s->power > d.power, json_real(s->power)},
+        {"top_heads", s->top_heads != d.top_heads, json_integer(s->top_heads)},
+        {"monitor_heads", s->monitor_heads != d.monitor_heads, json_integer(s->monitor_heads)},
+        {"statistic", s->statistic != d.statistic, json_string(statistic_names[s->statistic])},
+        {"decay", s->decay != d.decay, json_string(decay_names[s->decay])},
+        {"decay_rate", s->decay_rate < d.decay_rate || s->decay_rate > d.decay_rate,
+         json_real(s->decay_rate)},
+        {"lag", s->lag != d.lag, json_boolean(s->lag)},
+        {"direction_seed", s->direction_seed != d.direction_seed,
+         json_integer((json_int_t)s->direction_seed)},
+        {"forced", s->force != d.force, json_boolean(s->force)},
+        {"threshold_set", isfinite(s->threshold), number_or_null(s->threshold)},
+    };
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        if (all || settings[i].changed)
+            json_object_set_new(o, settings[i].key, settings[i].value);
+        else
+            json_decref(settings[i].value);
+    }
+}
+
 json_t *steering_json(const steering_options *options, int index, const smitin_knob_report *report,
                       bool results)
 {
     const knob_use *use = &options->uses[index];
-    const smitin_steering *s = &use->steering;
     json_t *o = json_object();
     json_object_set_new(o, "knob", json_string(use->name));
     json_object_set_new(o, "file", json_string(use->path));
-    json_object_set_new(o, "method", json_string(method_names[s->method]));
-    json_object_set_new(o, "direction", json_string(direction_names[s->direction]));
-    json_object_set_new(o, "branch", json_string(branch_names[s->branch]));
+    json_object_set_new(o, "sha256", json_string(use->hash));
     json_object_set_new(o, "alpha", json_real(report->alpha));
-    json_object_set_new(o, "every", json_integer(s->every));
-    json_object_set_new(o, "power", json_real(s->power));
-    json_object_set_new(o, "lag", json_boolean(s->lag));
-    json_object_set_new(o, "direction_seed", json_integer((json_int_t)s->direction_seed));
-    json_object_set_new(o, "forced", json_boolean(s->force));
+    add_settings(o, &use->steering, results);
+    if (!results) return o;
     json_object_set_new(o, "threshold", json_real(report->threshold));
     json_object_set_new(o, "weight_sum", json_real(report->weight_sum));
-    if (!results) return o;
     json_object_set_new(o, "dose", json_real(report->dose));
     json_object_set_new(o, "success", number_or_null(report->success));
     json_object_set_new(o, "success_half", number_or_null(report->success_half));

@@ -13,6 +13,7 @@ enum { KNOBS_MAX = 8 };
 typedef struct knob_use {
     char name[64];
     char path[1200];
+    char hash[65]; /* SHA-256 of the file */
     smitin_knob *knob;
     smitin_knob_info info;
     smitin_steering steering;
@@ -37,7 +38,8 @@ size_t steering_option_specs(steering_options *options, option_spec *specs, size
 int steering_open(steering_options *options, const char *model_path);
 void steering_close(steering_options *options);
 
-/* The settings of knob `index`, and with `results` what it did in a piece. */
+/* The settings of knob `index` that are not the default; with `results` all of them, and what it
+ * did in a piece. */
 json_t *steering_json(const steering_options *options, int index, const smitin_knob_report *report,
                       bool results);
 

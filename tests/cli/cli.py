@@ -74,7 +74,8 @@ class Usage(Case):
             (["--top-k", "1.5"], "1.5"), (["--temp", "-1"], "--temp"), (["--method", "magic"], "smitin, sparse"),
             (["--quiet=yes"], "--quiet"), (["extra"], "extra"), (["-b", "0"], "--batch"), (["-o", "x.xyz"], ".flac"),
             (["--knob", "drums:loud"], "percentage"), (["--knob", "drums:200%"], "percentage"), (["--knob", ":5"], "names no"),
-            (["--cpu-level", "mmx"], "mmx"), (["-d", "100"], "range"),
+            (["--cpu-level", "mmx"], "mmx"), (["-d", "100"], "range"), (["--bpm", "120"], "--bars"),
+            (["--bars", "0", "--bpm", "120"], "--bars"), (["--bars", "2", "--bpm", "120"], "both give a length"),
         ):
             with self.subTest(arguments):
                 self.assert_refused(self.generate(*arguments), 2, word)
@@ -277,6 +278,137 @@ class Output(Case):
         self.assertEqual(self.generate("--lufs", -14, "-o", "-", "-q").returncode, 0)
 
 
+class Again(Case):
+    """--from makes a piece again, from every format's tags and from the JSON, and takes changes."""
+
+    def again(self, source, *arguments):
+        """Without the -d of other tests: the length is the file's."""
+        return smitin("generate", "--from", source, *arguments, folder=self.folder)
+
+    def assert_same(self, a, b):
+        self.assertEqual((self.folder / a).read_bytes(), (self.folder / b).read_bytes())
+
+    def test_every_container(self):
+        for name in ("a.wav", "a.flac", "a.ogg", "a.mp3"):
+            result = self.generate("-s", 77, "-d", 1.3, "-p", "slow jazz \u2603 \u65e5\u672c", "--temp", 0.9, "--cfg", 2.7, "--rate",
+                                   16000, "-q", "-o", name)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            for source in (name, "a.json"):
+                with self.subTest(source):
+                    result = self.again(source, "-q", "-o", "b.wav")
+                    self.assertEqual((result.returncode, result.stderr), (0, b""))
+                    self.assertEqual(self.again(source, "-q", "-o", "-").stdout, (self.folder / "b.wav").read_bytes())
+                    if name == "a.wav":
+                        self.assert_same("a.wav", "b.wav")
+                        (self.folder / "first.wav").write_bytes((self.folder / "b.wav").read_bytes())
+                    self.assert_same("first.wav", "b.wav")
+
+    def test_settings_of_the_sampler_and_the_output(self):
+        for case in (["--top-k", 7], ["--top-p", 0.7], ["--temp", 0], ["--bits", 24, "--lufs", -30, "--rate", 48000],
+                     ["--cpu-level", "ref"], ["--lufs", -20, "--level", "running", "--rate", 48000, "--bits", "32f"]):
+            with self.subTest(case):
+                self.assertEqual(self.generate("-s", 3, *case, "-q", "-o", "a.wav").returncode, 0)
+                self.assertEqual(self.again("a.wav", "-q", "-o", "b.wav").returncode, 0)
+                self.assert_same("a.wav", "b.wav")
+
+    def test_one_of_many(self):
+        self.assertEqual(self.generate("-s", 8, "-b", 3, "-q", "-o", "x.wav").returncode, 0)
+        self.assertEqual(self.again("x-002.wav", "-q", "-o", "y.wav").returncode, 0)
+        self.assert_same("x-002.wav", "y.wav")
+        self.assertEqual(self.again("x-000.wav", "-b", 3, "-q", "-o", "z.wav").returncode, 0)
+        for i in range(3):
+            self.assert_same("x-%03d.wav" % i, "z-%03d.wav" % i)
+
+    def test_clips(self):
+        """The part of the clip that was used, also when another clip made it shorter."""
+        write_wav(self.folder / "long.wav", tone(3.1, 44100), 44100)
+        write_wav(self.folder / "short.wav", tone(0.3))
+        self.assertEqual(self.generate("-i", "long.wav", "--input-seconds", 0.5, "-s", 2, "-q", "-o", "a.wav").returncode, 0)
+        self.assertEqual(self.again("a.wav", "-q", "-o", "b.wav").returncode, 0)
+        self.assert_same("a.wav", "b.wav")
+        (self.folder / "many").mkdir()
+        result = self.generate("-i", "long.wav", "-i", "short.wav", "--input-seconds", 0.5, "-s", 2, "-q", "--keep-prompt",
+                               "no", "-o", "many")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for name in ("long.wav", "short.wav"):
+            self.assertEqual(self.again("many/" + name, "-q", "-o", "b.wav").returncode, 0)
+            self.assert_same("many/" + name, "b.wav")
+        write_wav(self.folder / "long.wav", tone(3.1, 44100, 120), 44100)
+        result = self.again("a.wav", "-o", "b.wav", "-q")
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("another clip", result.stderr.decode())
+
+    def test_changes(self):
+        self.assertEqual(self.generate("-s", 1, "-p", "slow jazz", "-q", "-o", "a.wav").returncode, 0)
+        result = self.again("a.wav", "-s", 2, "-d", 0.5, "-p", "fast rock", "-q", "-o", "b.wav")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        settings = json.loads((self.folder / "b.json").read_text())
+        self.assertEqual((settings["seed"], settings["seconds"], settings["prompt"]), (2, 0.5, "fast rock"))
+        self.assertEqual(self.generate("-s", 2, "-d", 0.5, "-p", "fast rock", "-q", "-o", "c.wav").returncode, 0)
+        self.assert_same("b.wav", "c.wav")
+
+    def test_another_model_is_said(self):
+        self.assertEqual(self.generate("-s", 1, "-q", "-o", "a.wav").returncode, 0)
+        settings = json.loads((self.folder / "a.json").read_text())
+        settings["fingerprint"] = "0" * 64
+        (self.folder / "other.json").write_text(json.dumps(settings))
+        result = self.again("other.json", "-q", "-o", "b.wav")
+        self.assertEqual(result.returncode, 0)
+        self.assert_refused(result, 0, "another model", "000000000000")
+
+    def test_refusals(self):
+        write_wav(self.folder / "plain.wav", tone(0.3))
+        self.assert_refused(self.again("plain.wav"), 1, "no settings")
+        self.assert_refused(self.again("nowhere.wav"), 1, "nowhere.wav")
+        for text in ("", "[]", "{}", "nonsense", '{"smitin": 1}', '{"smitin": "0", "seed": [1]}',
+                     '{"smitin": "0", "knobs": [{"alpha": 1}]}'):
+            (self.folder / "bad.json").write_text(text)
+            self.assert_refused(self.again("bad.json"), 1, "bad.json")
+        (self.folder / "bad.json").write_text('{"smitin": "0", "seed": -5}')
+        self.assert_refused(self.again("bad.json"), 2, "--seed")
+        self.assertEqual(self.generate("-s", 1, "-q", "-o", "a.wav").returncode, 0)
+        for source in ("a.wav", "a.json"):
+            self.assert_refused(self.again(source, "-o", "a.wav"), 2, "overwritten")
+        self.assertEqual(self.generate("-s", 1, "-p", "la " * 800, "-q", "-o", "long.wav").returncode, 2)  # too many tokens
+        self.assertEqual(self.generate("-s", 1, "-p", " " * 2000, "-q", "-o", "long.wav").returncode, 0)
+        self.assert_refused(self.again("long.wav", "-o", "b.wav"), 1, "too long for the tags", ".json")
+        self.assertEqual(self.again("long.json", "-q", "-o", "b.wav").returncode, 0)
+        self.assert_same("long.wav", "b.wav")
+
+
+class Bars(Case):
+    def test_half_a_length(self):
+        for half, other in ((["--bars", 2], "--bpm"), (["--bpm", 120], "--bars")):
+            self.assert_refused(smitin("generate", "-m", MODEL, *half, folder=self.folder), 2, other)
+
+    def test_to_the_sample(self):
+        for bars, bpm, beats, rate in ((2, 120, 4, RATE), (1, 97, 4, 44100), (0.5, 133, 3, 48000), (1, 61.7, 3, RATE)):
+            with self.subTest(bpm):
+                result = smitin("generate", "-m", MODEL, "--bars", bars, "--bpm", bpm, "--beats-per-bar", beats, "--rate", rate,
+                                "-s", 1, "-q", "-o", "loop.wav", folder=self.folder)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                seconds = bars * beats * 60 / bpm
+                with wave.open(str(self.folder / "loop.wav")) as file:
+                    self.assertEqual(file.getnframes(), math.floor(seconds * rate + 0.5))
+                settings = json.loads((self.folder / "loop.json").read_text())
+                self.assertEqual(settings["samples"], math.floor(seconds * rate + 0.5))
+                self.assertEqual(settings["seconds"], math.ceil(seconds * 50 - 1e-6) / 50)
+                again = smitin("generate", "--from", "loop.wav", "-q", "-o", "-", folder=self.folder)
+                self.assertEqual(again.stdout, (self.folder / "loop.wav").read_bytes())
+        again = smitin("generate", "--from", "loop.wav", "-d", 1, "-q", "-o", "b.wav", folder=self.folder)
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertNotIn("bars", json.loads((self.folder / "b.json").read_text()))
+
+    def test_a_clip_that_is_not_kept_comes_on_top(self):
+        write_wav(self.folder / "clip.wav", tone(0.5))
+        for keep, seconds in (("yes", 2), ("no", 2.5)):
+            result = smitin("generate", "-m", MODEL, "--bars", 1, "--bpm", 120, "-i", "clip.wav", "--keep-prompt", keep, "-q", "-o",
+                            "loop.wav", folder=self.folder)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(wave.open(str(self.folder / "loop.wav")).getnframes(), 2 * RATE)
+            self.assertEqual(json.loads((self.folder / "loop.json").read_text())["seconds"], seconds)
+
+
 class Knobs(Case):
     """A loud low tone against a quiet high one: a trait that a probe of any model finds."""
 
@@ -309,10 +441,30 @@ class Knobs(Case):
         self.assertEqual(audio["off"], audio["zero"])
         piped = self.generate("-s", 3, "-q", "-o", "-", "--knob", "low:100%")
         self.assertEqual(piped.stdout, (self.folder / "on.wav").read_bytes())
+        for source in ("on.wav", "on.json"):
+            again = smitin("generate", "--from", source, "-q", "-o", "again.wav", folder=self.folder)
+            self.assertEqual((again.returncode, again.stderr), (0, b""))
+            self.assertEqual((self.folder / "again.wav").read_bytes(), (self.folder / "on.wav").read_bytes())
         lines = (self.folder / "on.csv").read_text().splitlines()
         self.assertEqual(lines[0], "piece,knob,column,seconds,scheduled,presence,gain,dose,threshold")
         self.assertEqual(len(lines), 1 + 50 + 3)
         self.assertGreater((self.folder / "on.png").stat().st_size, 1000)
+
+    def test_settings_of_knobs_come_again(self):
+        self.assertEqual(self.train().returncode, 0)
+        for case in (["--method", "iti", "--top-heads", 3], ["--method", "decay", "--decay", "exponential", "--decay-rate", 0.9],
+                     ["--direction", "random", "--direction-seed", 5, "--every", 2, "--power", 1.5, "--lag"],
+                     ["--threshold", 0.9, "--branch", "cond", "--statistic", "mean", "--monitor-heads", 2, "-p", "jazz"]):
+            with self.subTest(case):
+                self.assertEqual(self.generate("-s", 3, "--knob", "low:7.3", *case, "-q", "-o", "a.wav").returncode, 0)
+                again = smitin("generate", "--from", "a.wav", "-q", "-o", "b.wav", folder=self.folder)
+                self.assertEqual((again.returncode, again.stderr), (0, b""))
+                self.assertEqual((self.folder / "a.wav").read_bytes(), (self.folder / "b.wav").read_bytes())
+        data = (self.folder / "low.knob.safetensors").read_bytes()
+        self.assertEqual(self.train("--seed", 2).returncode, 0)
+        self.assertNotEqual(data, (self.folder / "low.knob.safetensors").read_bytes())
+        again = smitin("generate", "--from", "a.wav", "-q", "-o", "b.wav", folder=self.folder)
+        self.assert_refused(again, 0, "another knob")
 
     def test_knob_of_another_model(self):
         self.assertEqual(self.train().returncode, 0)
