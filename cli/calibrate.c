@@ -37,7 +37,7 @@ static smitin_status measure(const trial *t, double alpha, double *presence, dou
     smitin_model_info info;
     smitin_engine_info(t->engine, &info);
     smitin_session_options options = smitin_session_defaults();
-    options.seconds = (double)t->count / info.sample_rate + t->seconds;
+    options.seconds = (double)t->count / info.channels / info.sample_rate + t->seconds;
     options.pieces = t->pieces;
     options.seed = 1;
     smitin_session *session = NULL;

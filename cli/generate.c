@@ -41,8 +41,8 @@ static smitin_status read_clip(generate_job *job, int index, smitin_error *error
         SM_TRY(sm_audio_probe(path, &frames, &channels, &rate, error));
         clip->start = fmax(0.0, (double)frames / rate - last);
     }
-    SM_TRY(sm_audio_read_mono(&clip->audio, path, job->info.sample_rate, clip->start, clip->seconds,
-                              error));
+    SM_TRY(sm_audio_read_as(&clip->audio, path, job->info.channels, job->info.sample_rate,
+                            clip->start, clip->seconds, error));
     const size_t used = job->recipe.clip.samples;
     if (job->recipe.clip.known && used > 0 && used < clip->audio.frames) clip->audio.frames = used;
     return SMITIN_OK;
@@ -78,11 +78,12 @@ static smitin_status set_clip(generate_job *job, int i, smitin_error *error)
 {
     const int batch = job->options.batch;
     const sm_audio *clip = &job->clips[i].audio;
+    const size_t count = clip->frames * (size_t)clip->channels;
     if (job->options.inputs.count == 1)
-        return smitin_session_set_audio(job->session, SMITIN_ALL_PIECES, clip->samples,
-                                        clip->frames, error);
+        return smitin_session_set_audio(job->session, SMITIN_ALL_PIECES, clip->samples, count,
+                                        error);
     for (int piece = i * batch; piece < (i + 1) * batch; piece++)
-        SM_TRY(smitin_session_set_audio(job->session, piece, clip->samples, clip->frames, error));
+        SM_TRY(smitin_session_set_audio(job->session, piece, clip->samples, count, error));
     return SMITIN_OK;
 }
 

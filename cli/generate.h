@@ -29,7 +29,7 @@ typedef struct generate_options {
 
 /* What is heard of a piece. */
 typedef struct piece_sound {
-    size_t count;      /* samples */
+    size_t count;      /* samples of each channel */
     double gain_db;    /* the constant gain to its loudness; 0: none */
     double limited_db; /* the limiter's lowest gain; 0: nothing was changed */
     double lufs;

@@ -51,10 +51,11 @@ size_t generate_skipped(const generate_job *job, int index)
 typedef struct performance {
     generate_job *job;
     int index;
-    size_t skip; /* samples still to be left out */
+    size_t channels;
+    size_t skip; /* samples of each channel still to be left out */
     sm_master *master;
     sm_audio_stream *stream;
-    float *kept; /* [room]: samples that wait for their gain */
+    float *kept; /* [room, channels]: samples that wait for their gain */
     size_t kept_count, room;
     smitin_status status;
     smitin_error error;
@@ -72,7 +73,7 @@ static smitin_status keep(void *user, const float *samples, size_t frames, smiti
 {
     performance *p = user;
     (void)error;
-    memcpy(p->kept + p->kept_count, samples, frames * sizeof *samples);
+    memcpy(p->kept + p->kept_count * p->channels, samples, frames * p->channels * sizeof *samples);
     p->kept_count += frames;
     return SMITIN_OK;
 }
@@ -81,7 +82,7 @@ static smitin_status keep(void *user, const float *samples, size_t frames, smiti
 static sm_master_options chain(const performance *p)
 {
     const generate_job *job = p->job;
-    return (sm_master_options){.channels = 1,
+    return (sm_master_options){.channels = (int)p->channels,
                                .rate = job->info.sample_rate,
                                .out_rate = generate_rate(job),
                                .frames = p->room,
@@ -98,23 +99,24 @@ static bool waits_for_its_gain(const generate_job *job)
 static smitin_status begin(performance *p, const char *path, size_t frames, smitin_error *error)
 {
     const generate_job *job = p->job;
+    p->channels = (size_t)job->info.channels;
     p->skip = generate_skipped(job, p->index);
     p->room = generate_samples(job, p->index, frames);
     char *comment = generate_comment(job, p->index);
     const sm_audio_tag tags[] = GENERATE_TAGS(comment);
     const smitin_status status =
-        sm_audio_stream_open(&p->stream, path, p->room, 1, generate_rate(job), generate_bits(job),
-                             tags, sizeof tags / sizeof *tags, error);
+        sm_audio_stream_open(&p->stream, path, p->room, job->info.channels, generate_rate(job),
+                             generate_bits(job), tags, sizeof tags / sizeof *tags, error);
     free(comment);
     SM_TRY(status);
     sm_master_options options = chain(p);
     const bool waits = waits_for_its_gain(job);
     options.limit = !waits;
     if (!waits) options.lufs = job->options.lufs;
-    if (waits) p->kept = malloc(p->room * sizeof *p->kept);
+    const size_t bytes = p->room * p->channels * sizeof *p->kept;
+    if (waits) p->kept = malloc(bytes);
     if (waits && p->kept == NULL)
-        return sm_fail_memory(error, "a piece that waits for its loudness",
-                              p->room * sizeof *p->kept);
+        return sm_fail_memory(error, "a piece that waits for its loudness", bytes);
     return sm_master_new(&p->master, &options, waits ? keep : send, p, error);
 }
 
@@ -126,9 +128,9 @@ static smitin_status move_on(performance *p, smitin_error *error)
     do {
         SM_TRY(smitin_session_read(p->job->session, p->index, block, sizeof block / sizeof *block,
                                    &count, error));
-        const size_t left_out = count < p->skip ? count : p->skip;
+        const size_t frames = count / p->channels, left_out = frames < p->skip ? frames : p->skip;
         p->skip -= left_out;
-        SM_TRY(sm_master_push(p->master, block + left_out, count - left_out, error));
+        SM_TRY(sm_master_push(p->master, block + left_out * p->channels, frames - left_out, error));
     } while (count > 0);
     return SMITIN_OK;
 }
@@ -139,8 +141,8 @@ static smitin_status raise(performance *p, piece_sound *sound, smitin_error *err
     double reached = 0.0;
     sm_master_options options = chain(p);
     options.rate = options.out_rate;
-    SM_TRY(sm_master_find_gain(p->kept, p->room, 1, options.rate, p->job->options.lufs,
-                               &sound->gain_db, &reached, error));
+    SM_TRY(sm_master_find_gain(p->kept, p->room, options.channels, options.rate,
+                               p->job->options.lufs, &sound->gain_db, &reached, error));
     options.gain_db = sound->gain_db;
     sm_master_free(p->master);
     p->master = NULL;

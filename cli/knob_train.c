@@ -56,6 +56,7 @@ static int open_data(train_job *job)
     const sm_dataset_options options = {.recipe = (sm_recipe)o->recipe,
                                         .seconds = o->seconds,
                                         .sample_rate = job->info.sample_rate,
+                                        .channels = job->info.channels,
                                         .pairs = o->pairs,
                                         .test_share = o->test_share,
                                         .seed = (uint64_t)o->seed};

@@ -108,10 +108,11 @@ typedef struct smitin_model_info {
     int heads;             /* H: self-attention heads of a layer */
     int head_size;         /* D */
     int hidden_size;       /* d = H * D */
-    int codebooks;         /* K */
+    int codebooks;         /* K, of all channels together */
     int codebook_size;     /* V: codes are 0..V-1 */
+    int channels;          /* C of audio: 1, or 2 = stereo, left before right */
     int sample_rate;       /* Hz */
-    int hop;               /* samples of one frame */
+    int hop;               /* samples of one frame, in each channel */
     double frame_rate;     /* frames per second = sample_rate / hop */
     int max_frames;        /* longest piece the model has positions for, in frames */
     bool has_text;         /* a text encoder and its vocabulary are present */
@@ -123,13 +124,17 @@ typedef struct smitin_model_info {
 
 SMITIN_API void smitin_engine_info(const smitin_engine *engine, smitin_model_info *info);
 
-/* Audio to codes: mono samples at the model's rate; frames = ceil(count / hop).
- * codes [K, frames] is written; `capacity` is in codes and must be at least K * frames. */
+/* Audio is interleaved everywhere in this header, [time, C], and `count` and `capacity` of samples
+ * count values: time * C. For a mono model (C = 1) that is the number of samples. The codebooks of
+ * a stereo model are interleaved too: left 0, right 0, left 1, right 1, ... */
+
+/* Audio to codes: `count` samples at the model's rate, a multiple of C; frames = ceil(count / C /
+ * hop). codes [K, frames] is written; `capacity` is in codes and must be at least K * frames. */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_encode(const smitin_engine *engine,
                                                                const float *samples, size_t count,
                                                                int32_t *codes, size_t capacity,
                                                                smitin_error *error);
-/* Codes [K, frames] to frames * hop mono samples, written to `samples` (capacity in samples). */
+/* Codes [K, frames] to frames * hop * C samples, written to `samples` (capacity in samples). */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_decode(const smitin_engine *engine,
                                                                const int32_t *codes, size_t frames,
                                                                float *samples, size_t capacity,
@@ -137,8 +142,8 @@ SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_decode(const smitin_engi
 
 /* Self-attention head outputs before the output projection, unconditional, teacher-forced, at the
  * column after the last frame (column P of the P + 1 columns of the delay grid: all its codes are
- * real ones). `clips` holds N clips of `count` mono samples each, [N, count]; z receives [N, L, H,
- * D]. */
+ * real ones). `clips` holds N clips of `count` samples each, [N, count]; z receives [N, L, H, D].
+ */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_heads(const smitin_engine *engine,
                                                               const float *clips, size_t N,
                                                               size_t count, float *z,
@@ -266,8 +271,9 @@ SMITIN_API void smitin_session_free(smitin_session *session); /* NULL is allowed
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_set_text(smitin_session *session,
                                                                   int piece, const char *text,
                                                                   smitin_error *error);
-/* Before the first step: continue from mono audio at the model's rate. Every piece of a session has
- * a prompt of the same number of frames, or none has one. */
+/* Before the first step: continue from audio at the model's rate, `count` samples of its channels
+ * interleaved: duplicate the samples of a mono clip for a stereo model. Every piece of a session
+ * has a prompt of the same number of frames, or none has one. */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_set_audio(smitin_session *session,
                                                                    int piece, const float *samples,
                                                                    size_t count,
@@ -310,14 +316,16 @@ SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_codes(const smitin_sess
                                                                size_t *frames, size_t *stride,
                                                                smitin_error *error);
 /* Decode what has been made of one piece: *samples (count *count) are owned by the session and
- * valid until the next call with this session. Not clipped: values may exceed 1. */
+ * valid until the next call with this session. Interleaved, frames * hop * C of them. Not clipped:
+ * values may exceed 1. */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_audio(smitin_session *session, int piece,
                                                                const float **samples, size_t *count,
                                                                smitin_error *error);
 
 /* Audio while it is made: the samples of one piece that became final since the last call, at most
  * `capacity` of them; *count may be 0. Call it between steps, also from a progress callback, as
- * often as you like and with room for as many samples as you like. The calls together give exactly
+ * often as you like and with room for as many samples as you like, but for at least C: only whole
+ * frames of all channels come. The calls together give exactly
  * the samples of smitin_session_audio at the end, the prompt's among them, without computing any
  * twice; after the last step (or a stop) what is left comes, and then 0 for good. */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_read(smitin_session *session, int piece,

@@ -29,7 +29,11 @@ smitin_status sm_audio_read(sm_audio *audio, const char *path, double start, dou
 /* Mean of the channels, resampled to `rate`: what the codec wants. */
 smitin_status sm_audio_read_mono(sm_audio *audio, const char *path, int rate, double start,
                                  double seconds, smitin_error *error);
-/* The same from a file's bytes in memory; `name` stands in messages. */
+/* As 1 or 2 channels, resampled likewise: 1 is the mean; for 2 a mono file is in both, and of more
+ * channels the first two are taken, which are left and right. */
+smitin_status sm_audio_read_as(sm_audio *audio, const char *path, int channels, int rate,
+                               double start, double seconds, smitin_error *error);
+/* The same as sm_audio_read from a file's bytes in memory; `name` stands in messages. */
 smitin_status sm_audio_read_memory(sm_audio *audio, const void *data, size_t size, const char *name,
                                    double start, double seconds, smitin_error *error);
 /* Only the header. */

@@ -179,13 +179,30 @@ static smitin_status grow(float **samples, size_t *capacity, size_t needed, cons
     return SMITIN_OK;
 }
 
-/* Read up to `count` frames into audio, mixed down when `mono`. Memory grows with what is really
- * there. */
-static smitin_status read_frames(reader *in, sf_count_t count, bool mono, sm_audio *audio,
+/* Frames of in->info.channels as frames of `kept`: to one channel their mean; from one channel the
+ * same in all; else the first ones, which are left and right. */
+static void take_channels(const reader *in, float *block, size_t frames, size_t kept, float *out)
+{
+    const size_t channels = (size_t)in->info.channels;
+    if (kept == 1) {
+        sm_audio part = {block, frames, (int)channels, in->info.samplerate};
+        sm_audio_to_mono(&part);
+        memcpy(out, block, frames * sizeof *out);
+        return;
+    }
+    for (size_t i = 0; i < frames; i++) {
+        for (size_t c = 0; c < kept; c++)
+            out[i * kept + c] = block[i * channels + (c < channels ? c : 0)];
+    }
+}
+
+/* Read up to `count` frames into audio, with `wanted` channels (0: its own). Memory grows with what
+ * is really there. */
+static smitin_status read_frames(reader *in, sf_count_t count, int wanted, sm_audio *audio,
                                  smitin_error *error)
 {
     int channels = in->info.channels;
-    size_t kept = mono ? 1 : (size_t)channels, capacity = 0;
+    size_t kept = wanted > 0 ? (size_t)wanted : (size_t)channels, capacity = 0;
     float *block = malloc(sizeof(float) * BLOCK_FRAMES * (size_t)channels);
     if (block == NULL)
         return sm_fail_memory(error, in->name, sizeof(float) * BLOCK_FRAMES * (size_t)channels);
@@ -203,9 +220,7 @@ static smitin_status read_frames(reader *in, sf_count_t count, bool mono, sm_aud
                     "'%s' has a sample that is not a number at %.4f s; export the file again",
                     in->name, (double)(audio->frames + i / (size_t)channels) / in->info.samplerate);
         if (status != SMITIN_OK) break;
-        sm_audio part = {block, (size_t)got, channels, in->info.samplerate};
-        if (mono) sm_audio_to_mono(&part);
-        memcpy(audio->samples + audio->frames * kept, block, (size_t)got * kept * sizeof(float));
+        take_channels(in, block, (size_t)got, kept, audio->samples + audio->frames * kept);
         audio->frames += (size_t)got;
         count -= got;
     }
@@ -220,7 +235,7 @@ static smitin_status read_frames(reader *in, sf_count_t count, bool mono, sm_aud
 }
 
 /* Closes `in`. */
-static smitin_status read_region(reader *in, double start, double seconds, bool mono,
+static smitin_status read_region(reader *in, double start, double seconds, int wanted,
                                  sm_audio *audio, smitin_error *error)
 {
     sf_count_t first = 0, count = 0;
@@ -229,7 +244,7 @@ static smitin_status read_region(reader *in, double start, double seconds, bool 
         status = sm_fail(error, SMITIN_ERROR_FORMAT,
                          "cannot go to %g s in '%s' (%s); convert it to WAV or FLAC", start,
                          in->name, sf_strerror(in->file));
-    if (status == SMITIN_OK) status = read_frames(in, count, mono, audio, error);
+    if (status == SMITIN_OK) status = read_frames(in, count, wanted, audio, error);
     sf_close(in->file);
     return status;
 }
@@ -240,7 +255,7 @@ smitin_status sm_audio_read(sm_audio *audio, const char *path, double start, dou
     memset(audio, 0, sizeof *audio);
     reader in;
     SM_TRY(open_path(&in, path, error));
-    return read_region(&in, start, seconds, false, audio, error);
+    return read_region(&in, start, seconds, 0, audio, error);
 }
 
 smitin_status sm_audio_read_memory(sm_audio *audio, const void *data, size_t size, const char *name,
@@ -250,16 +265,25 @@ smitin_status sm_audio_read_memory(sm_audio *audio, const void *data, size_t siz
     memory_file memory = {data, (sf_count_t)size, 0};
     reader in;
     SM_TRY(open_memory(&in, &memory, name, error));
-    return read_region(&in, start, seconds, false, audio, error);
+    return read_region(&in, start, seconds, 0, audio, error);
 }
 
 smitin_status sm_audio_read_mono(sm_audio *audio, const char *path, int rate, double start,
                                  double seconds, smitin_error *error)
 {
+    return sm_audio_read_as(audio, path, 1, rate, start, seconds, error);
+}
+
+smitin_status sm_audio_read_as(sm_audio *audio, const char *path, int channels, int rate,
+                               double start, double seconds, smitin_error *error)
+{
     memset(audio, 0, sizeof *audio);
+    if (channels < 1 || channels > 2)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "audio can be read as 1 or 2 channels, not %d",
+                       channels);
     reader in;
     SM_TRY(open_path(&in, path, error));
-    SM_TRY(read_region(&in, start, seconds, true, audio, error));
+    SM_TRY(read_region(&in, start, seconds, channels, audio, error));
     smitin_status status = sm_audio_resample(audio, rate, error);
     if (status != SMITIN_OK) sm_audio_free(audio);
     return status;

@@ -12,8 +12,8 @@
 struct sm_dataset {
     sm_library library;
     sm_deal deal;
-    int sample_rate;
-    size_t clip_samples;
+    int sample_rate, channels;
+    size_t clip_frames;
     char summary[256];
 };
 
@@ -25,6 +25,9 @@ static smitin_status check_options(const sm_dataset_options *options, smitin_err
     if (options->sample_rate < SM_AUDIO_RATE_MIN || options->sample_rate > SM_AUDIO_RATE_MAX)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT, "cannot make clips at %d Hz",
                        options->sample_rate);
+    if (options->channels < 1 || options->channels > 2)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "clips have 1 or 2 channels, not %d",
+                       options->channels);
     if (options->pairs < 2 || options->pairs > 1000000)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
                        "a dataset has 2 to 1000000 pairs of clips, not %d", options->pairs);
@@ -50,7 +53,8 @@ static smitin_status dataset_new(sm_dataset **out, const sm_dataset_options *opt
         return status;
     }
     dataset->sample_rate = options->sample_rate;
-    dataset->clip_samples = (size_t)lround(options->seconds * options->sample_rate);
+    dataset->channels = options->channels;
+    dataset->clip_frames = (size_t)lround(options->seconds * options->sample_rate);
     dataset->deal.length = (int)ceil(options->seconds * SM_BLOCKS_PER_SECOND - 1e-9);
     dataset->deal.test_share = options->test_share;
     dataset->deal.pairs = options->pairs;
@@ -151,7 +155,7 @@ size_t sm_dataset_count(const sm_dataset *dataset)
 
 size_t sm_dataset_clip_samples(const sm_dataset *dataset)
 {
-    return dataset->clip_samples;
+    return dataset->clip_frames * (size_t)dataset->channels;
 }
 
 bool sm_dataset_label(const sm_dataset *dataset, size_t clip)
@@ -176,15 +180,15 @@ static smitin_status add_stems(const sm_dataset *dataset, long track, int start,
     const sm_track *from = &dataset->library.tracks[track];
     for (int j = 0; j < from->count; j++)
         if (from->stems[j].target == target)
-            SM_TRY(sm_stem_add(&from->stems[j], start, dataset->sample_rate, samples,
-                               dataset->clip_samples, error));
+            SM_TRY(sm_stem_add(&from->stems[j], start, dataset->channels, dataset->sample_rate,
+                               samples, dataset->clip_frames, error));
     return SMITIN_OK;
 }
 
 smitin_status sm_dataset_clip(sm_dataset *dataset, size_t clip, float *samples, smitin_error *error)
 {
     const sm_clip_plan *plan = &dataset->deal.clips[clip];
-    memset(samples, 0, dataset->clip_samples * sizeof *samples);
+    memset(samples, 0, sm_dataset_clip_samples(dataset) * sizeof *samples);
     SM_TRY(add_stems(dataset, plan->background, plan->background_start, false, samples, error));
     if (plan->with_target)
         SM_TRY(add_stems(dataset, plan->background, plan->background_start, true, samples, error));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Clips with and without a trait, cut from the user's audio. Clips are made on demand,
- * deterministically by seed, mono at the asked rate; splits are by track, never by clip. */
+ * deterministically by seed, at the asked rate, mono or stereo; splits are by track, never by clip.
+ */
 #ifndef SMITIN_DATA_DATASET_H
 #define SMITIN_DATA_DATASET_H
 
@@ -20,6 +21,7 @@ typedef struct sm_dataset_options {
     sm_recipe recipe;
     double seconds;  /* of a clip, 3 */
     int sample_rate; /* Hz */
+    int channels;    /* 1, or 2: a mono file is then in both */
     int pairs; /* positives = negatives = pairs over both splits, 500; fewer where the audio holds
                 * fewer different ones, which a note says */
     double test_share; /* share of tracks held out, 0.2 */
@@ -50,12 +52,12 @@ smitin_status sm_dataset_open_folders(sm_dataset **dataset, const char *with, co
 void sm_dataset_free(sm_dataset *dataset); /* NULL is allowed */
 
 size_t sm_dataset_count(const sm_dataset *dataset);        /* clips N */
-size_t sm_dataset_clip_samples(const sm_dataset *dataset); /* samples of a clip */
+size_t sm_dataset_clip_samples(const sm_dataset *dataset); /* of a clip, all channels together */
 bool sm_dataset_label(const sm_dataset *dataset, size_t clip);
 bool sm_dataset_is_test(const sm_dataset *dataset, size_t clip);
 /* Name of the track the clip's background comes from. */
 const char *sm_dataset_track(const sm_dataset *dataset, size_t clip);
-/* Fill samples [clip_samples]. */
+/* Fill samples [clip_samples], interleaved. */
 smitin_status sm_dataset_clip(sm_dataset *dataset, size_t clip, float *samples,
                               smitin_error *error);
 

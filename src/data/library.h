@@ -54,8 +54,9 @@ smitin_status sm_library_add_files(sm_library *library, const char *root, bool t
  * and with its last stem a track. */
 smitin_status sm_library_listen(sm_library *library, smitin_error *error);
 
-/* `count` samples at `rate` from `block` on, added to `samples`; past its end a stem is silent. */
-smitin_status sm_stem_add(const sm_stem *stem, int block, int rate, float *samples, size_t count,
-                          smitin_error *error);
+/* `frames` frames of `channels` (1 or 2) at `rate` from `block` on, added to `samples`,
+ * interleaved; past its end a stem is silent. */
+smitin_status sm_stem_add(const sm_stem *stem, int block, int channels, int rate, float *samples,
+                          size_t frames, smitin_error *error);
 
 #endif

@@ -85,20 +85,21 @@ smitin_status sm_library_listen(sm_library *library, smitin_error *error)
     return SMITIN_OK;
 }
 
-smitin_status sm_stem_add(const sm_stem *stem, int block, int rate, float *samples, size_t count,
-                          smitin_error *error)
+smitin_status sm_stem_add(const sm_stem *stem, int block, int channels, int rate, float *samples,
+                          size_t frames, smitin_error *error)
 {
-    double start = (double)block / SM_BLOCKS_PER_SECOND, seconds = (double)count / rate;
+    double start = (double)block / SM_BLOCKS_PER_SECOND, seconds = (double)frames / rate;
     /* Shorter than half a sample: nothing is left. */
     if (start >= stem->seconds - 0.5 / stem->rate) return SMITIN_OK;
     double before = stem->rate == rate ? 0.0 : fmin(start, MARGIN_SECONDS);
     double after = stem->rate == rate ? 0.0 : MARGIN_SECONDS;
     sm_audio part;
-    SM_TRY(sm_audio_read_mono(&part, stem->path, rate, start - before, before + seconds + after,
-                              error));
-    size_t skip = (size_t)lround(before * rate);
-    for (size_t i = 0; i < count && skip + i < part.frames; i++)
-        samples[i] += part.samples[skip + i];
+    SM_TRY(sm_audio_read_as(&part, stem->path, channels, rate, start - before,
+                            before + seconds + after, error));
+    size_t skip = (size_t)lround(before * rate), C = (size_t)channels;
+    size_t left = part.frames > skip ? part.frames - skip : 0;
+    for (size_t i = 0; i < (frames < left ? frames : left) * C; i++)
+        samples[i] += part.samples[skip * C + i];
     sm_audio_free(&part);
     return SMITIN_OK;
 }

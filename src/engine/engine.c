@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The engine: a loaded model, immutable and shared. Owns loading, encoding and decoding; sessions
- * own timelines. */
+/* The engine: a loaded model, immutable and shared. Owns loading; encoding and decoding are in
+ * sound.c, timelines are sessions'. */
 #include "engine.h"
 
 #include <math.h>
@@ -150,6 +150,7 @@ void smitin_engine_info(const smitin_engine *engine, smitin_model_info *info)
     info->hidden_size = lm->hidden;
     info->codebooks = lm->codebooks;
     info->codebook_size = lm->vocab;
+    info->channels = lm->channels;
     info->sample_rate = codec->sample_rate;
     info->hop = codec->hop;
     info->frame_rate = (double)codec->sample_rate / codec->hop;
@@ -164,76 +165,4 @@ int sm_engine_frames(const smitin_engine *engine, double seconds)
 {
     const double frames = seconds * engine->config.codec.sample_rate / engine->config.codec.hop;
     return frames < 1.0 ? 1 : (int)lround(frames);
-}
-
-/* ---- Encoding and decoding ---- */
-
-static float *take_scratch(size_t floats, smitin_error *error)
-{
-    float *scratch = malloc((floats > 0 ? floats : 1) * sizeof(float));
-    if (scratch == NULL) sm_fail_memory(error, "the codec's scratch", floats * sizeof(float));
-    return scratch;
-}
-
-static smitin_status check_samples(const float *samples, size_t count, smitin_error *error)
-{
-    if (samples == NULL || count == 0)
-        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "there is no audio to encode: 0 samples were given");
-    for (size_t i = 0; i < count; i++) {
-        if (!isfinite(samples[i]))
-            return sm_fail(error, SMITIN_ERROR_ARGUMENT, "sample %zu is not a finite number", i);
-    }
-    return SMITIN_OK;
-}
-
-smitin_status sm_engine_encode_frames(const smitin_engine *engine, const float *samples,
-                                      size_t count, int32_t *codes, smitin_error *error)
-{
-    SM_TRY(check_samples(samples, count, error));
-    const size_t frames = sm_codec_frames(engine->codec, count);
-    const size_t latents = frames * (size_t)engine->config.codec.hidden;
-    float *memory = take_scratch(latents + sm_codec_scratch(engine->codec, frames), error);
-    if (memory == NULL) return SMITIN_ERROR_MEMORY;
-    sm_codec_analyse(engine->codec, engine->kernels, engine->pool, samples, count, memory,
-                     memory + latents);
-    sm_codec_quantize(engine->codec, engine->kernels, engine->pool, memory, frames, codes,
-                      memory + latents);
-    free(memory);
-    return SMITIN_OK;
-}
-
-smitin_status smitin_engine_encode(const smitin_engine *engine, const float *samples, size_t count,
-                                   int32_t *codes, size_t capacity, smitin_error *error)
-{
-    const size_t frames = count == 0 ? 0 : sm_codec_frames(engine->codec, count);
-    const size_t needed = frames * (size_t)engine->config.codec.codebooks;
-    if (codes == NULL || capacity < needed)
-        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "room for %zu codes was given, but %zu are needed", capacity, needed);
-    return sm_engine_encode_frames(engine, samples, count, codes, error);
-}
-
-smitin_status smitin_engine_decode(const smitin_engine *engine, const int32_t *codes, size_t frames,
-                                   float *samples, size_t capacity, smitin_error *error)
-{
-    const sm_codec_config *config = &engine->config.codec;
-    if (codes == NULL || frames == 0)
-        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "there is nothing to decode: 0 frames were given");
-    if (samples == NULL || capacity / (size_t)config->hop < frames)
-        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "room for %zu samples was given, but %zu frames make %zu", capacity, frames,
-                       frames * (size_t)config->hop);
-    for (size_t i = 0; i < frames * (size_t)config->codebooks; i++) {
-        if (codes[i] < 0 || codes[i] >= config->codebook_size)
-            return sm_fail(error, SMITIN_ERROR_ARGUMENT, "code %d at position %zu is outside 0..%d",
-                           codes[i], i, config->codebook_size - 1);
-    }
-    float *scratch = take_scratch(sm_codec_scratch(engine->codec, frames), error);
-    if (scratch == NULL) return SMITIN_ERROR_MEMORY;
-    sm_codec_decode(engine->codec, engine->kernels, engine->pool, codes, frames, frames, samples,
-                    scratch);
-    free(scratch);
-    return SMITIN_OK;
 }

@@ -36,9 +36,23 @@ struct smitin_knob {
 /* T frames of the grid for `seconds`, at least 1. */
 int sm_engine_frames(const struct smitin_engine *engine, double seconds);
 
+/* Sound (sound.c). C channels; samples are interleaved, `count` of them, a multiple of C. */
+/* There are samples, whole frames of them, and all are finite. */
+smitin_status sm_engine_check_samples(const struct smitin_engine *engine, const float *samples,
+                                      size_t count, smitin_error *error);
+/* Frames of the codec. */
+size_t sm_engine_count_frames(const struct smitin_engine *engine, size_t count);
 /* codes [K, frames] of samples[count]; takes and frees its scratch. */
 smitin_status sm_engine_encode_frames(const struct smitin_engine *engine, const float *samples,
                                       size_t count, int32_t *codes, smitin_error *error);
+/* codes [K, stride] -> samples [frames * hop, C]. planar [frames * hop]: scratch, unused when C is
+ * 1; scratch: sm_codec_scratch. */
+void sm_engine_decode_frames(const struct smitin_engine *engine, const int32_t *codes,
+                             size_t stride, size_t frames, float *samples, float *planar,
+                             float *scratch);
+/* planar [length] becomes channel `channel` of samples [length, C]. */
+void sm_engine_interleave(const struct smitin_engine *engine, float *samples, const float *planar,
+                          size_t length, int channel);
 
 /* A damaged file of a model or a knob is a refusal of that model or knob: FORMAT becomes `refused`,
  * all else stays. */

@@ -57,7 +57,8 @@ static smitin_status pass_new(pass *p, const smitin_engine *engine, int rows, in
     p->rows = rows;
     p->frames = frames;
     p->codes = malloc(K * (size_t)frames * sizeof(int32_t));
-    p->cells = malloc(K * (size_t)sm_delay_columns(frames, (int)K) * sizeof(int32_t));
+    const int columns = sm_delay_columns(frames, (int)K, engine->config.lm.channels);
+    p->cells = malloc(K * (size_t)columns * sizeof(int32_t));
     p->tokens = malloc((size_t)rows * K * ((size_t)frames + 1) * sizeof(int32_t));
     if (p->codes == NULL || p->cells == NULL || p->tokens == NULL)
         return sm_fail_memory(error, "the codes of the clips",
@@ -74,7 +75,8 @@ static smitin_status pass_load(pass *p, const smitin_engine *engine, int row, co
     const size_t K = (size_t)engine->config.lm.codebooks;
     sm_delay grid;
     SM_TRY(sm_engine_encode_frames(engine, samples, count, p->codes, error));
-    sm_delay_init(&grid, p->frames, (int)K, engine->config.lm.vocab, p->cells);
+    sm_delay_init(&grid, p->frames, (int)K, engine->config.lm.channels, engine->config.lm.vocab,
+                  p->cells);
     sm_delay_prompt(&grid, p->codes, p->frames, p->frames);
     const size_t used = K * ((size_t)p->frames + 1);
     memcpy(p->tokens + (size_t)row * used, p->cells, used * sizeof(int32_t));
@@ -88,7 +90,7 @@ smitin_status smitin_engine_heads(const smitin_engine *engine, const float *clip
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
                        "smitin_engine_heads needs at least one clip of one sample");
     const sm_lm_config *lm = &engine->config.lm;
-    const size_t frames = sm_codec_frames(engine->codec, count);
+    const size_t frames = sm_engine_count_frames(engine, count);
     if (frames > (size_t)engine->config.max_frames)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
                        "clips of %zu frames are longer than the model's %d; cut them", frames,

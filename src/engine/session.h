@@ -14,10 +14,10 @@
 /* The audio of a piece that smitin_session_read has decoded: a stream, and what of its last output
  * is still to be handed out. */
 typedef struct sm_reader {
-    sm_codec_stream *stream;
+    sm_codec_stream *streams[SM_MAX_CHANNELS];
     int pushed; /* frames */
     bool ended;
-    float *pending; /* [(SM_READ_FRAMES + delay) * hop] */
+    float *pending; /* [(SM_READ_FRAMES + delay) * hop, C] */
     size_t given, count;
 } sm_reader;
 
@@ -67,7 +67,8 @@ struct smitin_session {
     float *scratch;  /* [V] for the sampler */
     int32_t *order;  /* [V] for the sampler */
     int32_t *codes;  /* [K, frames] of the piece last asked for */
-    float *samples;  /* [frames * hop] of the piece last asked for */
+    float *samples;  /* [frames * hop, C] of the piece last asked for */
+    float *planar;   /* one channel of what is decoded: of a whole piece, or of a read */
     int32_t *fresh;  /* [K, SM_READ_FRAMES] codes on their way into a stream */
     float *codec_scratch;
     atomic_bool stop;

@@ -43,10 +43,10 @@ smitin_status smitin_session_audio(smitin_session *session, int piece, const flo
     SM_TRY(smitin_session_codes(session, piece, &codes, &frames, &stride, error));
     if (frames == 0) return sm_fail(error, SMITIN_ERROR_STATE, "no frame is complete yet");
     const smitin_engine *engine = session->engine;
-    sm_codec_decode(engine->codec, engine->kernels, engine->pool, codes, stride, frames,
-                    session->samples, session->codec_scratch);
+    sm_engine_decode_frames(engine, codes, stride, frames, session->samples, session->planar,
+                            session->codec_scratch);
     *samples = session->samples;
-    *count = frames * (size_t)engine->config.codec.hop;
+    *count = frames * (size_t)engine->config.codec.hop * (size_t)engine->config.lm.channels;
     return SMITIN_OK;
 }
 
@@ -68,9 +68,16 @@ static bool decode_more(smitin_session *session, int piece)
     reader->ended = over && n == left;
     sm_delay_revert_from(&session->pieces[piece].grid, reader->pushed, n, session->fresh,
                          SM_READ_FRAMES);
-    reader->count = sm_codec_stream_push(reader->stream, engine->kernels, engine->pool,
-                                         session->fresh, SM_READ_FRAMES, (size_t)n, reader->ended,
-                                         reader->pending, session->codec_scratch);
+    const int C = engine->config.lm.channels;
+    size_t length = 0; /* of one channel, the same for all */
+    for (int c = 0; c < C; c++) {
+        length = sm_codec_stream_push(
+            reader->streams[c], engine->kernels, engine->pool,
+            session->fresh + (size_t)c * SM_READ_FRAMES, (size_t)C * SM_READ_FRAMES, (size_t)n,
+            reader->ended, C > 1 ? session->planar : reader->pending, session->codec_scratch);
+        if (C > 1) sm_engine_interleave(engine, reader->pending, session->planar, length, c);
+    }
+    reader->count = length * (size_t)C;
     reader->given = 0;
     reader->pushed += n;
     return true;
@@ -84,6 +91,7 @@ smitin_status smitin_session_read(smitin_session *session, int piece, float *sam
                        "smitin_session_read needs a place for samples and for their count");
     *count = 0;
     SM_TRY(check_piece(session, piece, error));
+    capacity -= capacity % (size_t)session->engine->config.lm.channels; /* whole frames only */
     sm_reader *reader = &session->pieces[piece].reader;
     while (*count < capacity) {
         if (reader->given == reader->count && !decode_more(session, piece)) break;

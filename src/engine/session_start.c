@@ -54,13 +54,30 @@ static smitin_status check_options(const smitin_engine *engine, const smitin_ses
     return SMITIN_OK;
 }
 
+/* Samples of one channel that a read decodes at once, at most. */
+static size_t read_length(const smitin_session *s)
+{
+    const size_t frames = SM_READ_FRAMES + sm_codec_stream_delay(s->engine->codec);
+    return frames * (size_t)s->engine->config.codec.hop;
+}
+
 static bool take_reader(smitin_session *s, sm_reader *reader)
 {
-    const sm_codec *codec = s->engine->codec;
-    const size_t frames = SM_READ_FRAMES + sm_codec_stream_delay(codec);
-    reader->stream = sm_codec_stream_new(codec, s->arena);
-    reader->pending = SM_TAKE(s->arena, frames * (size_t)s->engine->config.codec.hop, float);
-    return reader->stream != NULL && reader->pending != NULL;
+    const int C = s->engine->config.lm.channels;
+    for (int c = 0; c < C; c++) {
+        reader->streams[c] = sm_codec_stream_new(s->engine->codec, s->arena);
+        if (reader->streams[c] == NULL) return false;
+    }
+    reader->pending = SM_TAKE(s->arena, read_length(s) * (size_t)C, float);
+    return reader->pending != NULL;
+}
+
+/* Samples of one channel for whoever decodes, none where the only channel is the output itself. */
+static size_t planar_length(const smitin_session *s)
+{
+    const size_t whole = (size_t)s->frames * (size_t)s->engine->config.codec.hop;
+    if (s->engine->config.lm.channels == 1) return 0;
+    return whole > read_length(s) ? whole : read_length(s);
 }
 
 /* Of a whole decode and of a stream, whichever takes more. */
@@ -75,6 +92,7 @@ static bool take_fixed_memory(smitin_session *s)
 {
     const size_t pieces = (size_t)s->options.pieces;
     const size_t K = (size_t)s->engine->config.lm.codebooks;
+    const size_t C = (size_t)s->engine->config.lm.channels;
     const size_t V = (size_t)s->engine->config.lm.vocab;
     const size_t frames = (size_t)s->frames;
     s->pieces = SM_TAKE(s->arena, pieces, sm_piece);
@@ -85,17 +103,18 @@ static bool take_fixed_memory(smitin_session *s)
     s->scratch = SM_TAKE(s->arena, V, float);
     s->order = SM_TAKE(s->arena, V, int32_t);
     s->codes = SM_TAKE(s->arena, K * frames, int32_t);
-    s->samples = SM_TAKE(s->arena, frames * (size_t)s->engine->config.codec.hop, float);
+    s->samples = SM_TAKE(s->arena, frames * (size_t)s->engine->config.codec.hop * C, float);
+    s->planar = SM_TAKE(s->arena, planar_length(s), float);
     s->codec_scratch = SM_TAKE(s->arena, codec_scratch(s), float);
     s->fresh = SM_TAKE(s->arena, K * SM_READ_FRAMES, int32_t);
     if (s->pieces == NULL || s->rows == NULL || s->knobs == NULL || s->taps == NULL ||
         s->made == NULL || s->scratch == NULL || s->order == NULL || s->codes == NULL ||
-        s->samples == NULL || s->codec_scratch == NULL || s->fresh == NULL)
+        s->samples == NULL || s->planar == NULL || s->codec_scratch == NULL || s->fresh == NULL)
         return false;
     for (size_t i = 0; i < pieces; i++) {
         int32_t *cells = SM_TAKE(s->arena, K * (size_t)s->columns, int32_t);
         if (cells == NULL || !take_reader(s, &s->pieces[i].reader)) return false;
-        sm_delay_init(&s->pieces[i].grid, s->frames, (int)K, (int32_t)V, cells);
+        sm_delay_init(&s->pieces[i].grid, s->frames, (int)K, (int)C, (int32_t)V, cells);
     }
     return true;
 }
@@ -116,7 +135,8 @@ smitin_status smitin_session_new(smitin_session **out, const smitin_engine *engi
     session->engine = engine;
     session->options = *options;
     session->frames = sm_engine_frames(engine, options->seconds);
-    session->columns = sm_delay_columns(session->frames, engine->config.lm.codebooks);
+    session->columns =
+        sm_delay_columns(session->frames, engine->config.lm.codebooks, engine->config.lm.channels);
     session->arena = sm_arena_new();
     if (session->arena == NULL || !take_fixed_memory(session)) {
         smitin_session_free(session);
@@ -217,7 +237,7 @@ static void place_codes(smitin_session *session, int piece, const int32_t *codes
     for (int i = 0; i < session->options.pieces; i++) {
         if (!selected(piece, i)) continue;
         sm_delay *grid = &session->pieces[i].grid;
-        sm_delay_init(grid, session->frames, lm->codebooks, lm->vocab, grid->cells);
+        sm_delay_init(grid, session->frames, lm->codebooks, lm->channels, lm->vocab, grid->cells);
         sm_delay_prompt(grid, codes, frames, frames);
     }
 }
@@ -242,7 +262,7 @@ smitin_status smitin_session_set_audio(smitin_session *session, int piece, const
                                        size_t count, smitin_error *error)
 {
     SM_TRY(check_setup(session, piece, error));
-    const size_t frames = count == 0 ? 0 : sm_codec_frames(session->engine->codec, count);
+    const size_t frames = count == 0 ? 0 : sm_engine_count_frames(session->engine, count);
     SM_TRY(check_prompt_length(session, frames, error));
     SM_TRY(sm_engine_encode_frames(session->engine, samples, count, session->codes, error));
     place_codes(session, piece, session->codes, (int)frames);

@@ -139,9 +139,7 @@ static smitin_status parse_lm(sm_lm_config *lm, const json_t *root, smitin_error
     section s;
     SM_TRY(enter(&s, root, "decoder", "decoder.", error));
     want_string(&s, "model_type", "musicgen_decoder", true);
-    if (get_int(&s, "audio_channels", 1, 2, 1) != 1) {
-        refuse(&s, "audio_channels", "is 2: stereo models are not supported; use the mono one");
-    }
+    lm->channels = get_int(&s, "audio_channels", 1, SM_MAX_CHANNELS, 1);
     want_string(&s, "activation_function", "gelu", false);
     want_false(&s, "scale_embedding");
     want_false(&s, "tie_word_embeddings");
@@ -153,6 +151,9 @@ static smitin_status parse_lm(sm_lm_config *lm, const json_t *root, smitin_error
     lm->codebooks = get_int(&s, "num_codebooks", 1, SM_MAX_CODEBOOKS, -1);
     lm->vocab = get_int(&s, "vocab_size", 2, 65536, -1);
     lm->max_positions = get_int(&s, "max_position_embeddings", 16, 1 << 20, -1);
+    if (s.status == SMITIN_OK && lm->codebooks % lm->channels != 0) {
+        refuse(&s, "num_codebooks", "is odd, but audio_channels is 2");
+    }
     if (s.status == SMITIN_OK && lm->hidden % lm->heads != 0) {
         refuse(&s, "hidden_size", "is not a multiple of num_attention_heads");
     }
@@ -275,11 +276,12 @@ static smitin_status parse_codec(sm_codec_config *codec, const json_t *root, smi
 /* What the three parts must agree on. */
 static smitin_status check_parts(const sm_model_config *config, smitin_error *error)
 {
-    if (config->codec.codebooks != config->lm.codebooks) {
+    if (config->codec.codebooks * config->lm.channels != config->lm.codebooks) {
         return sm_fail(error, SMITIN_ERROR_MODEL,
-                       "config.json: 'audio_encoder.target_bandwidths' gives %d codebooks, but "
-                       "'decoder.num_codebooks' is %d; the parts are of different models",
-                       config->codec.codebooks, config->lm.codebooks);
+                       "config.json: 'audio_encoder.target_bandwidths' gives %d codebooks a "
+                       "channel, but 'decoder.num_codebooks' is %d with %d of 'audio_channels'; "
+                       "the parts are of different models",
+                       config->codec.codebooks, config->lm.codebooks, config->lm.channels);
     }
     if (config->codec.codebook_size != config->lm.vocab) {
         return sm_fail(
@@ -320,8 +322,8 @@ static smitin_status parse_generation(sm_model_config *config, const char *json,
     }
     json_decref(root);
     /* max_length is only where the reference stops by default; the positions end later. The last
-     * codebook of the last frame is predicted from column frames + K - 2. */
-    config->max_frames = config->lm.max_positions - config->lm.codebooks + 1;
+     * codebook of the last frame is predicted from column frames + K / C - 2. */
+    config->max_frames = config->lm.max_positions - config->codec.codebooks + 1;
     return s.status;
 }
 

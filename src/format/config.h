@@ -9,6 +9,7 @@
 
 #define SM_MAX_CODEBOOKS 8
 #define SM_MAX_RATIOS    8
+#define SM_MAX_CHANNELS  2
 
 typedef struct sm_text_config {
     int hidden;    /* d_model */
@@ -22,19 +23,20 @@ typedef struct sm_text_config {
 
 typedef struct sm_lm_config {
     int hidden, layers, heads, ffn;
-    int codebooks; /* K */
+    int codebooks; /* K, of all channels together */
+    int channels;  /* audio channels: 1, or 2 = stereo, whose codebooks are interleaved */
     int vocab;     /* V; the special (start = pad) token is V */
     int max_positions;
 } sm_lm_config;
 
 typedef struct sm_codec_config {
     int sample_rate;
-    int channels;                            /* audio channels of the codec: 1 */
+    int channels;                            /* audio channels of the codec: 1, in stereo too */
     int filters;                             /* num_filters */
     int hidden;                              /* size of the latent frame = codebook_dim */
     int ratios[SM_MAX_RATIOS], ratios_count; /* upsampling_ratios, in the decoder's order */
     int hop;                                 /* product of the ratios */
-    int codebooks, codebook_size;
+    int codebooks, codebook_size;            /* of one channel */
     int kernel, last_kernel, residual_kernel, residual_layers, dilation_growth;
     int compress, lstm_layers;
     bool causal, conv_shortcut, reflect; /* reflect false = zero padding */

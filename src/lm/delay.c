@@ -10,22 +10,30 @@ static int32_t *cell(const sm_delay *grid, int column, int k)
     return grid->cells + (size_t)column * (size_t)grid->codebooks + (size_t)k;
 }
 
-int sm_delay_columns(int frames, int codebooks)
+/* The column of codebook k's frame 0. */
+static int first_column(const sm_delay *grid, int k)
 {
-    return frames + codebooks;
+    return 1 + k / grid->channels;
 }
 
-void sm_delay_init(sm_delay *grid, int frames, int codebooks, int32_t special, int32_t *cells)
+int sm_delay_columns(int frames, int codebooks, int channels)
+{
+    return frames + codebooks / channels;
+}
+
+void sm_delay_init(sm_delay *grid, int frames, int codebooks, int channels, int32_t special,
+                   int32_t *cells)
 {
     grid->codebooks = codebooks;
+    grid->channels = channels;
     grid->frames = frames;
-    grid->columns = sm_delay_columns(frames, codebooks);
+    grid->columns = sm_delay_columns(frames, codebooks, channels);
     grid->special = special;
     grid->prompt = 0;
     grid->cells = cells;
     for (int column = 0; column < grid->columns; column++) {
         for (int k = 0; k < codebooks; k++) {
-            int frame = column - 1 - k;
+            int frame = column - first_column(grid, k);
             *cell(grid, column, k) = frame >= 0 && frame < frames ? -1 : special;
         }
     }
@@ -35,7 +43,7 @@ void sm_delay_prompt(sm_delay *grid, const int32_t *codes, int frames, int strid
 {
     for (int k = 0; k < grid->codebooks; k++) {
         const int32_t *row = codes + (size_t)k * (size_t)stride;
-        for (int t = 0; t < frames; t++) *cell(grid, t + 1 + k, k) = row[t];
+        for (int t = 0; t < frames; t++) *cell(grid, t + first_column(grid, k), k) = row[t];
     }
     grid->prompt = frames;
 }
@@ -59,8 +67,8 @@ void sm_delay_write(sm_delay *grid, int column, const int32_t *tokens)
 
 int sm_delay_complete(const sm_delay *grid, int columns)
 {
-    /* Frame t is complete once its last codebook, in column t + K, is filled. */
-    int frames = columns - grid->codebooks;
+    /* Frame t is complete once its last codebook, in column t + K / C, is filled. */
+    int frames = columns - first_column(grid, grid->codebooks - 1);
     if (frames < 0) return 0;
     return frames < grid->frames ? frames : grid->frames;
 }
@@ -69,7 +77,8 @@ void sm_delay_revert_from(const sm_delay *grid, int first, int frames, int32_t *
 {
     for (int k = 0; k < grid->codebooks; k++) {
         int32_t *row = codes + (size_t)k * (size_t)stride;
-        for (int t = 0; t < frames; t++) row[t] = *cell(grid, first + t + 1 + k, k);
+        const int column = first + first_column(grid, k);
+        for (int t = 0; t < frames; t++) row[t] = *cell(grid, column + t, k);
     }
 }
 

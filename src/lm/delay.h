@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The delay grid. Codebook k holds frame t in column t + 1 + k; column 0 and every other cell hold
- * the special token. A piece of T frames has T + K columns; the logits at column s predict column s
- * + 1. */
+/* The delay grid. With C audio channels the codebooks of one level are neighbours (left 0, right 0,
+ * left 1, right 1, ...) and share a delay: codebook k holds frame t in column t + 1 + k / C; column
+ * 0 and every other cell hold the special token. A piece of T frames has T + K / C columns; the
+ * logits at column s predict column s + 1. */
 #ifndef SMITIN_LM_DELAY_H
 #define SMITIN_LM_DELAY_H
 
@@ -9,19 +10,21 @@
 
 typedef struct sm_delay {
     int codebooks;   /* K */
+    int channels;    /* C: 1, or 2 = stereo; divides K */
     int frames;      /* T */
-    int columns;     /* S = T + K */
+    int columns;     /* S = T + K / C */
     int32_t special; /* V */
     int prompt;      /* P frames given; cells of later frames are to be made */
     int32_t *cells;  /* [S, K], column-major in time: the K tokens of a column are neighbours; -1 =
                         unknown */
 } sm_delay;
 
-/* Number of columns for T frames and K codebooks. */
-int sm_delay_columns(int frames, int codebooks);
+/* Number of columns for T frames and K codebooks of C channels together. */
+int sm_delay_columns(int frames, int codebooks, int channels);
 
 /* Lay out an empty grid over caller-owned `cells` [S, K]. */
-void sm_delay_init(sm_delay *grid, int frames, int codebooks, int32_t special, int32_t *cells);
+void sm_delay_init(sm_delay *grid, int frames, int codebooks, int channels, int32_t special,
+                   int32_t *cells);
 /* Place prompt codes [K, frames] (row stride `stride`), frames <= T. */
 void sm_delay_prompt(sm_delay *grid, const int32_t *codes, int frames, int stride);
 /* The first column to be made: P + 1. */

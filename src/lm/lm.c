@@ -77,13 +77,15 @@ smitin_status sm_lm_new(sm_lm **out, const sm_lm_config *config, int text_hidden
 {
     *out = NULL;
     if (config->heads <= 0 || config->hidden % config->heads != 0 || config->hidden % 2 != 0 ||
-        config->hidden < 4 || config->codebooks > SM_MAX_CODEBOOKS) {
-        return sm_fail(
-            error, SMITIN_ERROR_MODEL,
-            "the decoder's hidden_size %d must be even, at least 4 and a multiple of "
-            "num_attention_heads %d, with at most %d codebooks (here %d); check the \"decoder\" "
-            "section of config.json",
-            config->hidden, config->heads, SM_MAX_CODEBOOKS, config->codebooks);
+        config->hidden < 4 || config->codebooks > SM_MAX_CODEBOOKS || config->channels < 1 ||
+        config->codebooks % config->channels != 0) {
+        return sm_fail(error, SMITIN_ERROR_MODEL,
+                       "the decoder's hidden_size %d must be even, at least 4 and a multiple of "
+                       "num_attention_heads %d, with at most %d codebooks (here %d, of %d "
+                       "channels); check the \"decoder\" "
+                       "section of config.json",
+                       config->hidden, config->heads, SM_MAX_CODEBOOKS, config->codebooks,
+                       config->channels);
     }
     sm_lm *lm = SM_TAKE(binder->arena, 1, sm_lm);
     sm_lm_layer *layers = SM_TAKE(binder->arena, config->layers, sm_lm_layer);

@@ -122,6 +122,39 @@ static void test_region_and_mono(void **state)
     free(samples);
 }
 
+/* Channels as a model wants them: interleaved samples of `in` channels read as `out`. */
+static void check_channels(int in, int out, const float *samples, const float *expected)
+{
+    smitin_error error;
+    const char *path = in_scratch("channels.wav");
+    sm_audio audio;
+    ASSERT_OK(sm_audio_write(path, samples, 2, in, 32000, 32, NULL, 0, &error));
+    ASSERT_OK(sm_audio_read_as(&audio, path, out, 32000, 0.0, -1.0, &error));
+    assert_int_equal(audio.channels, out);
+    assert_int_equal(audio.frames, 2);
+    for (int i = 0; i < 2 * out; i++) assert_true(audio.samples[i] == expected[i]);
+    sm_audio_free(&audio);
+    unlink(path);
+}
+
+static void test_channels(void **state)
+{
+    (void)state;
+    smitin_error error;
+    sm_audio audio;
+    /* Exact in 32-bit floats. */
+    const float mono[] = {0.5f, -0.25f}, both[] = {0.5f, 0.5f, -0.25f, -0.25f};
+    const float stereo[] = {0.5f, 0.25f, -0.5f, 0.0f}, mean[] = {0.375f, -0.25f};
+    const float three[] = {0.5f, 0.25f, 1.0f, -0.5f, 0.0f, 1.0f};
+    check_channels(1, 2, mono, both);
+    check_channels(1, 1, mono, mono);
+    check_channels(2, 2, stereo, stereo);
+    check_channels(2, 1, stereo, mean);
+    check_channels(3, 2, three, stereo);
+    ASSERT_FAILS(sm_audio_read_as(&audio, "any.wav", 3, 32000, 0.0, -1.0, &error),
+                 SMITIN_ERROR_ARGUMENT, "1 or 2");
+}
+
 static void test_tags(void **state)
 {
     (void)state;
@@ -367,12 +400,13 @@ static void test_disk_full(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trips),    cmocka_unit_test(test_ogg),
-        cmocka_unit_test(test_one_sample),     cmocka_unit_test(test_region_and_mono),
-        cmocka_unit_test(test_tags),           cmocka_unit_test(test_same_bytes),
-        cmocka_unit_test(test_pipe),           cmocka_unit_test(test_streamed_wav),
-        cmocka_unit_test(test_bad_input),      cmocka_unit_test(test_too_long),
-        cmocka_unit_test(test_write_refusals), cmocka_unit_test(test_disk_full),
+        cmocka_unit_test(test_round_trips),  cmocka_unit_test(test_ogg),
+        cmocka_unit_test(test_one_sample),   cmocka_unit_test(test_region_and_mono),
+        cmocka_unit_test(test_channels),     cmocka_unit_test(test_tags),
+        cmocka_unit_test(test_same_bytes),   cmocka_unit_test(test_pipe),
+        cmocka_unit_test(test_streamed_wav), cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_too_long),     cmocka_unit_test(test_write_refusals),
+        cmocka_unit_test(test_disk_full),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }

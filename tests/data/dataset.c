@@ -71,6 +71,7 @@ static sm_dataset_options options_of(sm_recipe recipe, int pairs)
     sm_dataset_options options = {.recipe = recipe,
                                   .seconds = 3.0,
                                   .sample_rate = RATE,
+                                  .channels = 1,
                                   .pairs = pairs,
                                   .test_share = 0.25,
                                   .seed = 3};
@@ -144,6 +145,32 @@ static void test_random_recipe(void **state)
     for (int i = 0; i < 8; i++)
         assert_true(heard[i] >= 5); /* tracks take turns: 80 clips, 8 tracks */
     sm_dataset_free(dataset);
+}
+
+/* Of two channels, each clip holds what the mono one does, in both where the files are mono. */
+static void test_two_channels(void **state)
+{
+    (void)state;
+    smitin_error error;
+    make_stems(8);
+    sm_dataset *mono = NULL, *stereo = NULL;
+    sm_dataset_options options = options_of(SM_RECIPE_RANDOM, 20);
+    ASSERT_OK(sm_dataset_open_stems(&mono, scratch, "drums", &options, &error));
+    options.channels = 2;
+    ASSERT_OK(sm_dataset_open_stems(&stereo, scratch, "drums", &options, &error));
+    assert_int_equal(sm_dataset_clip_samples(stereo), 2 * sm_dataset_clip_samples(mono));
+    for (size_t i = 0; i < sm_dataset_count(mono); i += 7) {
+        float *x = clip_of(mono, i), *y = clip_of(stereo, i);
+        for (size_t n = 0; n < sm_dataset_clip_samples(mono); n++)
+            assert_true(y[2 * n] == x[n] && y[2 * n + 1] == x[n]);
+        free(x);
+        free(y);
+    }
+    sm_dataset_free(mono);
+    sm_dataset_free(stereo);
+    options.channels = 3;
+    ASSERT_FAILS(sm_dataset_open_stems(&mono, scratch, "drums", &options, &error),
+                 SMITIN_ERROR_ARGUMENT, "not 3");
 }
 
 static void test_paired_recipe(void **state)
@@ -425,11 +452,12 @@ int main(void)
 {
 #define IN_EMPTY_FOLDER(test) cmocka_unit_test_teardown(test, empty_scratch)
     const struct CMUnitTest tests[] = {
-        IN_EMPTY_FOLDER(test_random_recipe), IN_EMPTY_FOLDER(test_paired_recipe),
-        IN_EMPTY_FOLDER(test_seeds),         IN_EMPTY_FOLDER(test_folders),
-        IN_EMPTY_FOLDER(test_one_minute),    IN_EMPTY_FOLDER(test_mixed_files),
-        IN_EMPTY_FOLDER(test_broken_files),  IN_EMPTY_FOLDER(test_gaps),
-        IN_EMPTY_FOLDER(test_few_clips),     IN_EMPTY_FOLDER(test_refusals),
+        IN_EMPTY_FOLDER(test_random_recipe), IN_EMPTY_FOLDER(test_two_channels),
+        IN_EMPTY_FOLDER(test_paired_recipe), IN_EMPTY_FOLDER(test_seeds),
+        IN_EMPTY_FOLDER(test_folders),       IN_EMPTY_FOLDER(test_one_minute),
+        IN_EMPTY_FOLDER(test_mixed_files),   IN_EMPTY_FOLDER(test_broken_files),
+        IN_EMPTY_FOLDER(test_gaps),          IN_EMPTY_FOLDER(test_few_clips),
+        IN_EMPTY_FOLDER(test_refusals),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }

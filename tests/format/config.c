@@ -97,6 +97,22 @@ static void generation_settings_are_read(void **state)
     ASSERT_FAILS(parse(&c, "", "", "", "[]"), SMITIN_ERROR_FORMAT, "generation_config.json");
 }
 
+static void stereo_doubles_the_codebooks(void **state)
+{
+    (void)state;
+    sm_model_config c;
+    char *json = edited("decoder", "\"audio_channels\": 1", "\"audio_channels\": 2");
+    memcpy(strstr(json, "codebooks\": 4"), "codebooks\": 8", 13);
+    ASSERT_OK(sm_config_parse(&c, json, strlen(json), NULL, 0, &error));
+    assert_true(c.lm.codebooks == 8 && c.lm.channels == 2);
+    assert_true(c.codec.codebooks == 4 && c.codec.channels == 1);
+    assert_int_equal(c.max_frames, 2045); /* neighbours share delays: no longer than mono */
+    memcpy(strstr(json, "codebooks\": 8"), "codebooks\": 7", 13);
+    ASSERT_FAILS(sm_config_parse(&c, json, strlen(json), NULL, 0, &error), SMITIN_ERROR_MODEL,
+                 "odd");
+    free(json);
+}
+
 static void another_codebook_size_changes_the_count(void **state)
 {
     (void)state;
@@ -138,7 +154,10 @@ static void refusals_name_the_key(void **state)
          "text_encoder.num_layers"},
         {"text_enc", "1e-06", "-1", "layer_norm_epsilon"},
         {"text_enc", "num_buckets\": 32", "num_buckets\": 30", "num_buckets"},
-        {"\"decoder\"", "\"audio_channels\": 1", "\"audio_channels\": 2", "stereo"},
+        /* Stereo needs the codebooks of both channels. */
+        {"\"decoder\"", "\"audio_channels\": 1", "\"audio_channels\": 2", "num_codebooks"},
+        {"\"decoder\"", "\"audio_channels\": 1", "\"audio_channels\": 3", "decoder.audio_channels"},
+        {"\"decoder\"", "codebooks\": 4", "codebooks\": 8", "gives 4 codebooks"},
         {"\"decoder\"", "\"gelu\"", "\"relu\"", "decoder.activation_function"},
         {"\"decoder\"", "embedding\": false", "embedding\": true", "decoder.scale_embedding"},
         {"\"decoder\"", "hidden_size\": null", "hidden_size\": 8", "cross_attention_hidden_size"},
@@ -209,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_small_model_is_read),
         cmocka_unit_test(generation_settings_are_read),
+        cmocka_unit_test(stereo_doubles_the_codebooks),
         cmocka_unit_test(another_codebook_size_changes_the_count),
         cmocka_unit_test(refusals_name_the_key),
         cmocka_unit_test(directories_are_read),

@@ -13,14 +13,14 @@ static void check(const sm_model_config *c)
 {
     if (c->lm.heads < 1 || c->lm.hidden % c->lm.heads != 0 || c->lm.hidden > 16384) abort();
     if (c->lm.codebooks < 1 || c->lm.codebooks > SM_MAX_CODEBOOKS) abort();
-    if (c->codec.codebooks != c->lm.codebooks || c->codec.codebook_size != c->lm.vocab) abort();
+    if (c->codec.codebooks * c->lm.channels != c->lm.codebooks || c->codec.codebook_size != c->lm.vocab) abort();
     int hop = 1;
     if (c->codec.ratios_count < 1 || c->codec.ratios_count > SM_MAX_RATIOS) abort();
     for (int i = 0; i < c->codec.ratios_count; i++) hop *= c->codec.ratios[i];
     if (hop != c->codec.hop || hop < 1 || hop > 65536) abort();
     if (c->codec.compress < 1 || c->codec.filters % c->codec.compress != 0) abort();
     if (c->text.layers < 1 || c->text.buckets < 4 || !(c->text.eps > 0)) abort();
-    if (c->max_frames < 1 || c->max_frames + c->lm.codebooks - 1 > c->lm.max_positions) abort();
+    if (c->max_frames < 1 || c->max_frames + c->codec.codebooks - 1 > c->lm.max_positions) abort();
     if (!(c->guidance >= 0 && c->guidance <= 100)) abort();
 }
 

@@ -21,8 +21,8 @@ static void layout_is_the_table(void **context)
     (void)context;
     int32_t cells[10 * 4];
     sm_delay grid;
-    assert_int_equal(sm_delay_columns(6, 4), 10);
-    sm_delay_init(&grid, 6, 4, S, cells);
+    assert_int_equal(sm_delay_columns(6, 4, 1), 10);
+    sm_delay_init(&grid, 6, 4, 1, S, cells);
     assert_int_equal(grid.columns, 10);
     assert_int_equal(sm_delay_first(&grid), 1);
     for (int column = 0; column < 10; column++) {
@@ -34,6 +34,41 @@ static void layout_is_the_table(void **context)
     }
 }
 
+/* Stereo: neighbours share a delay, and there is no more of it than in mono. Eight codebooks of one
+ * channel are something else. */
+static void two_channels_share_the_table(void **context)
+{
+    (void)context;
+    int32_t cells[14 * 8], codes[8 * 6], back[8 * 6];
+    sm_delay grid;
+    assert_int_equal(sm_delay_columns(6, 8, 2), 10);
+    sm_delay_init(&grid, 6, 8, 2, S, cells);
+    for (int column = 0; column < 10; column++) {
+        for (int k = 0; k < 8; k++)
+            assert_int_equal(cells[column * 8 + k], table[k / 2][column] != S ? -1 : S);
+    }
+    for (int k = 0; k < 8; k++) {
+        for (int t = 0; t < 6; t++) codes[k * 6 + t] = code(k, t);
+    }
+    sm_delay_prompt(&grid, codes, 6, 6);
+    for (int column = 0; column < 10; column++) {
+        for (int k = 0; k < 8; k++) {
+            const int t = table[k / 2][column];
+            assert_int_equal(cells[column * 8 + k], t == S ? S : code(k, t));
+        }
+    }
+    sm_delay_revert(&grid, 6, back, 6);
+    assert_memory_equal(back, codes, sizeof codes);
+    assert_int_equal(sm_delay_complete(&grid, 4), 0);
+    assert_int_equal(sm_delay_complete(&grid, 5), 1);
+
+    assert_int_equal(sm_delay_columns(6, 8, 1), 14);
+    sm_delay_init(&grid, 6, 8, 1, S, cells);
+    assert_int_equal(cells[2 * 8 + 1], -1);
+    assert_int_equal(cells[7 * 8 + 7], S);
+    assert_int_equal(cells[8 * 8 + 7], -1);
+}
+
 static void prompt_stands_where_the_table_says(void **context)
 {
     (void)context;
@@ -43,7 +78,7 @@ static void prompt_stands_where_the_table_says(void **context)
     for (int k = 0; k < 4; k++) {
         for (int t = 0; t < 3; t++) codes[k * 7 + t] = code(k, t);
     }
-    sm_delay_init(&grid, 6, 4, S, cells);
+    sm_delay_init(&grid, 6, 4, 1, S, cells);
     sm_delay_prompt(&grid, codes, 3, 7);
     assert_int_equal(sm_delay_first(&grid), 4);
     for (int column = 0; column < 10; column++) {
@@ -75,7 +110,7 @@ static void a_whole_prompt_leaves_nothing_to_make(void **context)
     for (int k = 0; k < 4; k++) {
         for (int t = 0; t < 6; t++) codes[k * 6 + t] = code(k, t);
     }
-    sm_delay_init(&grid, 6, 4, S, cells);
+    sm_delay_init(&grid, 6, 4, 1, S, cells);
     sm_delay_prompt(&grid, codes, 6, 6);
     for (int i = 0; i < 40; i++) assert_true(cells[i] >= 0);
     memset(back, 0x7f, sizeof back);
@@ -91,7 +126,7 @@ static void written_then_reverted(void **context)
     (void)context;
     int32_t cells[10 * 4], back[4 * 6];
     sm_delay grid;
-    sm_delay_init(&grid, 6, 4, S, cells);
+    sm_delay_init(&grid, 6, 4, 1, S, cells);
     for (int column = sm_delay_first(&grid); column < grid.columns; column++) {
         int32_t tokens[4];
         for (int k = 0; k < 4; k++) tokens[k] = code(k, column - 1 - k); /* frame of this cell */
@@ -113,7 +148,7 @@ static void frames_complete_with_their_last_codebook(void **context)
     (void)context;
     int32_t cells[10 * 4];
     sm_delay grid;
-    sm_delay_init(&grid, 6, 4, S, cells);
+    sm_delay_init(&grid, 6, 4, 1, S, cells);
     const int expected[12] = {0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 6};
     for (int columns = 0; columns < 12; columns++) {
         assert_int_equal(sm_delay_complete(&grid, columns), expected[columns]);
@@ -124,6 +159,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layout_is_the_table),
+        cmocka_unit_test(two_channels_share_the_table),
         cmocka_unit_test(prompt_stands_where_the_table_says),
         cmocka_unit_test(a_whole_prompt_leaves_nothing_to_make),
         cmocka_unit_test(written_then_reverted),

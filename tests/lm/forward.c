@@ -46,14 +46,14 @@ static void greedy_codes(void **context)
     (void)context;
     fixture f;
     fixture_open(&f, 2);
-    const int T = (int)golden(&f, "codes")->shape[1], S = sm_delay_columns(T, f.K);
+    const int T = (int)golden(&f, "codes")->shape[1], S = sm_delay_columns(T, f.K, 1);
     const size_t row = (size_t)(f.K * f.V);
     int32_t *codes = golden_copy(&f, "codes"), cells[256], made[256];
     float *cond = golden_copy(&f, "cond"), *uncond = golden_copy(&f, "uncond");
     float *logits = floats(2 * row), *scratch = floats((size_t)f.V);
     int32_t order[64];
     sm_delay grid;
-    sm_delay_init(&grid, T, f.K, f.V, cells);
+    sm_delay_init(&grid, T, f.K, 1, f.V, cells);
     sm_lm_state *state = state_new(&f, 2, S, 1, 1u);
     const sm_sampling sampling = {.temperature = 0.0};
     for (int column = 0; column + 1 < S; column++) {

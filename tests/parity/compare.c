@@ -141,7 +141,7 @@ static void compare_decoder(run *r, const float *text, int tokens, int steps)
 {
     const sm_tensor *logits = need(r, "logits"), *codes = need(r, "made");
     const int K = r->config.lm.codebooks, V = r->config.lm.vocab, T = (int)codes->shape[1];
-    const int S = sm_delay_columns(T, K);
+    const int C = r->config.lm.channels, S = sm_delay_columns(T, K, C);
     if (steps <= 0 || steps > S - 1) steps = S - 1;
     const size_t row = (size_t)(K * V);
     smitin_error error;
@@ -161,7 +161,7 @@ static void compare_decoder(run *r, const float *text, int tokens, int steps)
           *scratch = floats((size_t)V);
     if (cells == NULL || made == NULL || order == NULL) exit(2);
     sm_delay grid;
-    sm_delay_init(&grid, T, K, V, cells);
+    sm_delay_init(&grid, T, K, C, V, cells);
     const sm_sampling greedy = {.temperature = 0.0};
     const double started = now();
     for (int s = 0; s < steps; s++) {
