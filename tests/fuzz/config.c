@@ -13,7 +13,9 @@ static void check(const sm_model_config *c)
 {
     if (c->lm.heads < 1 || c->lm.hidden % c->lm.heads != 0 || c->lm.hidden > 16384) abort();
     if (c->lm.codebooks < 1 || c->lm.codebooks > SM_MAX_CODEBOOKS) abort();
-    if (c->codec.codebooks * c->lm.channels != c->lm.codebooks || c->codec.codebook_size != c->lm.vocab) abort();
+    if (c->codec.codebooks * c->lm.channels != c->lm.codebooks ||
+        c->codec.codebook_size != c->lm.vocab)
+        abort();
     int hop = 1;
     if (c->codec.ratios_count < 1 || c->codec.ratios_count > SM_MAX_RATIOS) abort();
     for (int i = 0; i < c->codec.ratios_count; i++) hop *= c->codec.ratios[i];
