@@ -138,15 +138,50 @@ void progress_bar(const char *what, double done, double total)
     fflush(stderr);
 }
 
-int open_engine(smitin_engine **engine, const char *model, const char *hf, const char *cpu_level,
-                int threads, char *path, size_t path_size)
+const char *const model_formats[] = {"file", "f32", "f16", "bf16", "q8", "q4", NULL};
+const char *const model_caches[] = {"f16", "f32", "q8", NULL};
+
+model_options model_options_defaults(void)
 {
+    return (model_options){.model = DEFAULT_MODEL};
+}
+
+size_t model_option_specs(model_options *o, option_spec *specs, size_t capacity)
+{
+    const option_spec table[] = {
+        {"-m", "--model", OPTION_TEXT, &o->model, 0, 0, NULL, "MODEL",
+         "directory or name of a model [mini]"},
+        {"-hf", "--hf-repo", OPTION_TEXT, &o->hf, 0, 0, NULL, "ORG/REPO",
+         "instead of -m: a model that was pulled, with @REVISION or without"},
+        {"-q", "--quantize", OPTION_CHOICE, &o->format, 0, 0, model_formats, "FORMAT",
+         "weights in memory: file (as they are), f32, f16, bf16, q8, q4 [file]"},
+        {NULL, "--cache", OPTION_CHOICE, &o->cache, 0, 0, model_caches, "FORMAT",
+         "keys and values: f16, f32, q8 [f16]"},
+        {"-t", "--threads", OPTION_INT, &o->threads, 0, 1024, NULL, "N",
+         "threads; 0 is every core [0]"},
+        {NULL, "--cpu-level", OPTION_TEXT, &o->cpu_level, 0, 0, NULL, "NAME",
+         "ref, avx2, avx_vnni, avx512, avx512_vnni [the best]"},
+    };
+    const size_t count = sizeof table / sizeof *table;
+    if (count > capacity) return 0;
+    memcpy(specs, table, sizeof table);
+    return count;
+}
+
+int open_engine(smitin_engine **engine, const model_options *o, char *path, size_t path_size)
+{
+    static const smitin_format formats[] = {SMITIN_FORMAT_FILE, SMITIN_FORMAT_F32,
+                                            SMITIN_FORMAT_F16,  SMITIN_FORMAT_BF16,
+                                            SMITIN_FORMAT_Q8,   SMITIN_FORMAT_Q4};
+    static const smitin_cache caches[] = {SMITIN_CACHE_F16, SMITIN_CACHE_F32, SMITIN_CACHE_Q8};
     smitin_error error = {0};
-    const int code = find_model(model, hf, path, path_size);
+    const int code = find_model(o->model, o->hf, path, path_size);
     if (code != EXIT_DONE) return code;
     smitin_engine_options options = smitin_engine_defaults();
-    options.threads = threads;
-    options.cpu_level = cpu_level;
+    options.threads = o->threads;
+    options.cpu_level = o->cpu_level;
+    options.format = formats[o->format];
+    options.cache = caches[o->cache];
     if (smitin_engine_open(engine, path, &options, &error) != SMITIN_OK)
         return report_error(&error);
     return EXIT_DONE;

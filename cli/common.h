@@ -27,9 +27,21 @@ bool find_knob(const char *name, const char *model_path, char *path, size_t size
  * call has them equal. */
 void progress_bar(const char *what, double done, double total);
 
-/* Open an engine; report and return an exit code on failure. */
-int open_engine(smitin_engine **engine, const char *model, const char *hf, const char *cpu_level,
-                int threads, char *path, size_t path_size);
+/* What every command that plays a model can be told of it. */
+typedef struct model_options {
+    const char *model, *hf, *cpu_level;
+    int threads;
+    int format, cache; /* indices into model_formats and model_caches */
+} model_options;
+
+extern const char *const model_formats[], *const model_caches[]; /* NULL at the end */
+model_options model_options_defaults(void);
+/* Append the options to a table; returns how many. */
+size_t model_option_specs(model_options *o, option_spec *specs, size_t capacity);
+
+/* Open an engine; report and return an exit code on failure. `path` receives where the model
+ * lies. */
+int open_engine(smitin_engine **engine, const model_options *o, char *path, size_t path_size);
 
 /* Subcommands: argv[0] is the subcommand's name. */
 int command_generate(int argc, char **argv);

@@ -207,8 +207,7 @@ static int run_job(generate_job *job)
 {
     generate_options *o = &job->options;
     smitin_error error = {0};
-    int code = open_engine(&job->engine, o->model, o->hf, o->cpu_level, o->threads, job->model_path,
-                           sizeof job->model_path);
+    int code = open_engine(&job->engine, &o->model, job->model_path, sizeof job->model_path);
     if (code != EXIT_DONE) return code;
     smitin_engine_info(job->engine, &job->info);
     code = steering_open(&o->steering, job->model_path);

@@ -4,18 +4,20 @@
 #define SMITIN_CLI_GENERATE_H
 
 #include "../src/audio/audio.h"
+#include "common.h"
 #include "recipe.h"
 #include "steering.h"
 
 typedef struct generate_options {
-    const char *model, *hf, *prompt, *output, *trace, *cpu_level, *from;
+    model_options model;
+    const char *prompt, *output, *trace, *from;
     text_list inputs;
     double input_seconds; /* 0 = all */
     double seed;          /* -1 = from the clock */
     double seconds;       /* NAN: not given */
     double bars, bpm;     /* NAN: not given; then the length is `seconds` */
     int beats_per_bar;
-    int batch, threads;
+    int batch;
     int bits;        /* index into 16, 24, 32, 32f */
     int format;      /* of files in a folder: index into generate_formats */
     int rate;        /* Hz of the output; 0 = the model's */

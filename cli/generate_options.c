@@ -27,10 +27,6 @@ static const char usage[] =
 static size_t generate_specs(generate_options *o, option_spec *specs, size_t capacity)
 {
     const option_spec table[] = {
-        {"-m", "--model", OPTION_TEXT, &o->model, 0, 0, NULL, "MODEL",
-         "directory or name of a model [mini]"},
-        {"-hf", "--hf-repo", OPTION_TEXT, &o->hf, 0, 0, NULL, "ORG/REPO",
-         "instead of -m: a model that was pulled, with @REVISION or without"},
         {"-p", "--prompt", OPTION_TEXT, &o->prompt, 0, 0, NULL, "TEXT", "what to play"},
         {"-i", "--input", OPTION_LIST, &o->inputs, 0, 0, NULL, "FILE",
          "continue this clip; may be repeated"},
@@ -72,17 +68,14 @@ static size_t generate_specs(generate_options *o, option_spec *specs, size_t cap
          "exact: one measured gain; running: follows what was heard [exact; a pipe: running]"},
         {NULL, "--keep-prompt", OPTION_CHOICE, &o->keep_prompt, 0, 0, generate_yes_no, "yes|no",
          "write the clip in front of what was made [yes]"},
-        {"-t", "--threads", OPTION_INT, &o->threads, 0, 1024, NULL, "N",
-         "threads; 0 is every core [0]"},
-        {NULL, "--cpu-level", OPTION_TEXT, &o->cpu_level, 0, 0, NULL, "NAME",
-         "ref, avx2, avx_vnni, avx512, avx512_vnni [the best]"},
         {NULL, "--json", OPTION_FLAG, &o->json, 0, 0, NULL, NULL,
          "print the results as JSON on standard output"},
-        {"-q", "--quiet", OPTION_FLAG, &o->quiet, 0, 0, NULL, NULL, "say nothing but errors"},
+        {NULL, "--quiet", OPTION_FLAG, &o->quiet, 0, 0, NULL, NULL, "say nothing but errors"},
     };
-    const size_t count = sizeof table / sizeof *table;
-    if (count > capacity) return 0;
-    memcpy(specs, table, sizeof table);
+    size_t count = model_option_specs(&o->model, specs, capacity);
+    if (count + sizeof table / sizeof *table > capacity) return 0;
+    memcpy(specs + count, table, sizeof table);
+    count += sizeof table / sizeof *table;
     return count + steering_option_specs(&o->steering, specs + count, capacity - count);
 }
 
@@ -91,7 +84,7 @@ static void fill_defaults(generate_options *o)
     memset(o, 0, sizeof *o);
     o->session = smitin_session_defaults();
     o->steering = steering_options_defaults();
-    o->model = DEFAULT_MODEL;
+    o->model = model_options_defaults();
     o->output = "out.wav";
     o->seed = -1.0;
     o->batch = 1;
@@ -122,7 +115,7 @@ static int parse_over(generate_job *job, const option_spec *specs, size_t count,
     if (code != EXIT_DONE) return code;
     const text_list inputs = o->inputs, knobs = o->steering.specs;
     const double seconds = o->seconds, bars = o->bars, bpm = o->bpm;
-    const char *model = o->model;
+    const char *model = o->model.model;
     memset(&o->inputs, 0, sizeof o->inputs);
     memset(&o->steering.specs, 0, sizeof o->steering.specs);
     o->seconds = o->bars = (double)NAN;
@@ -147,7 +140,7 @@ static int parse_over(generate_job *job, const option_spec *specs, size_t count,
     } else if (isnan(o->bars) && o->bpm == bpm) {
         o->bpm = (double)NAN; /* it was of the file's bars */
     }
-    if (o->hf != NULL && o->model == model) o->model = DEFAULT_MODEL;
+    if (o->model.hf != NULL && o->model.model == model) o->model.model = DEFAULT_MODEL;
     return code;
 }
 

@@ -166,6 +166,10 @@ static json_t *piece_json(const generate_job *job, int index, bool results)
     json_object_set_new(root, "smitin", json_string(smitin_version()));
     json_object_set_new(root, "model", json_string(job->model_path));
     json_object_set_new(root, "fingerprint", json_string(job->info.fingerprint));
+    if (o->model.format != 0)
+        json_object_set_new(root, "weights", json_string(model_formats[o->model.format]));
+    if (o->model.cache != 0)
+        json_object_set_new(root, "cache", json_string(model_caches[o->model.cache]));
     json_object_set_new(root, "prompt", o->prompt != NULL ? json_string(o->prompt) : json_null());
     if (o->inputs.count > 0) add_clip(job, index / o->batch, root);
     json_object_set_new(root, "seconds", json_real(o->session.seconds));
@@ -180,7 +184,8 @@ static json_t *piece_json(const generate_job *job, int index, bool results)
     json_object_set_new(root, "top_k", json_integer(o->session.top_k));
     json_object_set_new(root, "top_p", json_real(o->session.top_p));
     json_object_set_new(root, "guidance", json_real(o->session.guidance));
-    if (o->cpu_level != NULL) json_object_set_new(root, "cpu_level", json_string(o->cpu_level));
+    if (o->model.cpu_level != NULL)
+        json_object_set_new(root, "cpu_level", json_string(o->model.cpu_level));
     json_object_set_new(root, "rate", json_integer(generate_rate(job)));
     json_object_set_new(root, "bits", json_integer(generate_bits(job)));
     if (!isnan(o->lufs)) {

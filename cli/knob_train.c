@@ -21,8 +21,9 @@ enum { CLIPS_A_PASS = 16 };
 static const double SMALLEST_RISE = 0.05;
 
 typedef struct train_options {
-    const char *model, *hf, *stems, *target, *with, *without, *name, *output, *licence, *cpu_level;
-    int recipe, pairs, threads, calibrate_pieces;
+    model_options model;
+    const char *stems, *target, *with, *without, *name, *output, *licence;
+    int recipe, pairs, calibrate_pieces;
     double seconds, test_share, seed, C, calibrate_seconds;
     bool quiet;
 } train_options;
@@ -144,7 +145,7 @@ static int fit(train_job *job)
                               .H = job->info.heads,
                               .D = job->info.head_size};
     if (sm_knob_data_new(&job->knob, set.L, set.H, set.D, &error) != SMITIN_OK ||
-        sm_pool_new(&job->pool, job->options.threads, &error) != SMITIN_OK ||
+        sm_pool_new(&job->pool, job->options.model.threads, &error) != SMITIN_OK ||
         sm_probe_fit(job->knob, &set, job->options.C, job->pool, NULL, &error) != SMITIN_OK)
         return report_error(&error);
     describe(job);
@@ -213,8 +214,7 @@ static int write_results(train_job *job)
 static int run_train(train_job *job)
 {
     const train_options *o = &job->options;
-    int code = open_engine(&job->engine, o->model, o->hf, o->cpu_level, o->threads, job->model_path,
-                           sizeof job->model_path);
+    int code = open_engine(&job->engine, &o->model, job->model_path, sizeof job->model_path);
     if (code != EXIT_DONE) return code;
     smitin_engine_info(job->engine, &job->info);
     code = open_data(job);
@@ -258,26 +258,9 @@ static int check_options(train_job *job)
     return EXIT_DONE;
 }
 
-int command_knob_train(int argc, char **argv)
+static size_t train_specs(train_options *o, option_spec *specs, size_t capacity)
 {
-    train_job job;
-    bool help = false;
-    memset(&job, 0, sizeof job);
-    train_options *o = &job.options;
-    *o = (train_options){.model = DEFAULT_MODEL,
-                         .licence = "unknown",
-                         .pairs = 500,
-                         .seconds = 3.0,
-                         .test_share = 0.2,
-                         .seed = 1.0,
-                         .C = 1.0,
-                         .calibrate_pieces = 16,
-                         .calibrate_seconds = 4.0};
-    const option_spec specs[] = {
-        {"-m", "--model", OPTION_TEXT, &o->model, 0, 0, NULL, "MODEL",
-         "directory or name of a model [mini]"},
-        {"-hf", "--hf-repo", OPTION_TEXT, &o->hf, 0, 0, NULL, "ORG/REPO",
-         "instead of -m: a model that was pulled, with @REVISION or without"},
+    const option_spec table[] = {
         {NULL, "--stems", OPTION_TEXT, &o->stems, 0, 0, NULL, "DIR",
          "a folder of tracks, each a folder of stems"},
         {NULL, "--target", OPTION_TEXT, &o->target, 0, 0, NULL, "NAME",
@@ -304,13 +287,31 @@ int command_knob_train(int argc, char **argv)
          "pieces a strength in the calibration; 0 keeps alpha 5 and 10 [16]"},
         {NULL, "--calibrate-seconds", OPTION_DOUBLE, &o->calibrate_seconds, 0.5, 20, NULL, "S",
          "made in each [4]"},
-        {"-t", "--threads", OPTION_INT, &o->threads, 0, 1024, NULL, "N",
-         "threads; 0 is every core [0]"},
-        {NULL, "--cpu-level", OPTION_TEXT, &o->cpu_level, 0, 0, NULL, "NAME",
-         "ref, avx2, avx_vnni, avx512, avx512_vnni [the best]"},
-        {"-q", "--quiet", OPTION_FLAG, &o->quiet, 0, 0, NULL, NULL, "say nothing but errors"},
+        {NULL, "--quiet", OPTION_FLAG, &o->quiet, 0, 0, NULL, NULL, "say nothing but errors"},
     };
-    const size_t count = sizeof specs / sizeof *specs;
+    const size_t count = model_option_specs(&o->model, specs, capacity);
+    if (count + sizeof table / sizeof *table > capacity) return 0;
+    memcpy(specs + count, table, sizeof table);
+    return count + sizeof table / sizeof *table;
+}
+
+int command_knob_train(int argc, char **argv)
+{
+    train_job job;
+    bool help = false;
+    memset(&job, 0, sizeof job);
+    train_options *o = &job.options;
+    *o = (train_options){.model = model_options_defaults(),
+                         .licence = "unknown",
+                         .pairs = 500,
+                         .seconds = 3.0,
+                         .test_share = 0.2,
+                         .seed = 1.0,
+                         .C = 1.0,
+                         .calibrate_pieces = 16,
+                         .calibrate_seconds = 4.0};
+    option_spec specs[32];
+    const size_t count = train_specs(o, specs, sizeof specs / sizeof *specs);
     int code = options_parse(specs, count, argc, argv, NULL, &help);
     if (help) {
         printf("smitin knob train --stems DIR --target NAME [OPTIONS]\n"

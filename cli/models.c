@@ -156,7 +156,7 @@ static int command_models_pull(int argc, char **argv)
         {NULL, "--retry-delay", OPTION_DOUBLE, &delay, 0, 60, NULL, "S",
          "wait before the first of them, doubled each time [1]"},
         {NULL, "--json", OPTION_FLAG, &json, 0, 0, NULL, NULL, "print the result as JSON"},
-        {"-q", "--quiet", OPTION_FLAG, &quiet, 0, 0, NULL, NULL, "say nothing but errors"},
+        {NULL, "--quiet", OPTION_FLAG, &quiet, 0, 0, NULL, NULL, "say nothing but errors"},
     };
     int code = options_parse(specs, sizeof specs / sizeof *specs, argc, argv, &names, &help);
     if (help) {

@@ -26,6 +26,7 @@ static const setting piece_settings[] = {
     {"guidance", "--cfg"},     {"cpu_level", "--cpu-level"},
     {"rate", "--rate"},        {"bits", "--bits"},
     {"lufs_target", "--lufs"}, {"level", "--level"},
+    {"weights", "--quantize"}, {"cache", "--cache"},
 };
 
 /* One value for all knobs of a command line, so the first knob's will do. */

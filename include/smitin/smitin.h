@@ -81,11 +81,31 @@ SMITIN_API const char *smitin_version(void);
 
 typedef struct smitin_engine smitin_engine;
 
+/* How the weights of linear layers are kept in memory; the codec stays f32, tables that are looked
+ * up f32 or 16 bits. A smaller format reads less memory a step, which is what a step waits for. */
+typedef enum smitin_format {
+    SMITIN_FORMAT_FILE = 0, /* as the file has them: f32, f16 or bf16 */
+    SMITIN_FORMAT_F32,
+    SMITIN_FORMAT_F16,
+    SMITIN_FORMAT_BF16,
+    SMITIN_FORMAT_Q8, /* 8 bits, and a scale for 32 weights: 8.5 bits a weight */
+    SMITIN_FORMAT_Q4, /* 4 bits, likewise: 4.5 bits a weight */
+} smitin_format;
+
+/* How keys and values, the memory of a session, are kept. */
+typedef enum smitin_cache {
+    SMITIN_CACHE_F16 = 0,
+    SMITIN_CACHE_F32,
+    SMITIN_CACHE_Q8, /* 8 bits, and a scale for each head and position */
+} smitin_cache;
+
 typedef struct smitin_engine_options {
     int threads; /* workers, the caller included; 0 = all usable cores (default) */
     /* "ref", "avx2", "avx_vnni", "avx512", "avx512_vnni"; NULL = the best this CPU has (default) */
     const char *cpu_level;
-    unsigned char reserved[32];
+    smitin_format format; /* SMITIN_FORMAT_FILE; others are converted while loading */
+    smitin_cache cache;   /* SMITIN_CACHE_F16 */
+    unsigned char reserved[24];
 } smitin_engine_options;
 
 SMITIN_API smitin_engine_options smitin_engine_defaults(void);

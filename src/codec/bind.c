@@ -64,6 +64,11 @@ static const float *spare_copy(const binding *b, const float *w, size_t count)
     return copy;
 }
 
+static sm_matrix matrix_of(const float *w, int N, int M)
+{
+    return (sm_matrix){SM_FORMAT_F32, N, M, w, NULL};
+}
+
 /* [out, in, kernel] -> [out, kernel, in] */
 static void bind_conv(const binding *b, sm_conv *conv, int in, int out, int kernel,
                       const char *module)
@@ -76,7 +81,7 @@ static void bind_conv(const binding *b, sm_conv *conv, int in, int out, int kern
     conv->stride = conv->dilation = 1;
     conv->bias = sm_bind(b->binder, 1, shape, "%s%s.bias", b->prefix, module);
     float *w = bind_weight(b, out, in, kernel, module);
-    conv->w = w;
+    conv->w = matrix_of(w, out, kernel * in);
     if (w == NULL || in == 1 || kernel == 1) return;
     const float *from = spare_copy(b, w, (size_t)out * row);
     if (from == NULL) return;
@@ -99,7 +104,7 @@ static void bind_upsample(const binding *b, sm_upsample *up, int in, int out, in
     const float *bias = sm_bind(b->binder, 1, shape, "%s%s.bias", b->prefix, module);
     float *w = bind_weight(b, in, out, 2 * stride, module);
     float *biases = SM_TAKE(b->binder->arena, S * O, float);
-    up->w = w;
+    up->w = matrix_of(w, stride * out, 2 * in);
     up->bias = biases;
     if (biases == NULL) sm_binder_miss(b->binder, "memory is short for the codec's biases");
     if (w == NULL || bias == NULL || biases == NULL) return;
@@ -153,10 +158,12 @@ static void bind_lstm(const binding *b, sm_half *half, int width, const char *na
     }
     for (int l = 0; l < b->config->lstm_layers; l++) {
         sm_lstm *lstm = &half->lstm[l];
-        lstm->w_in = sm_bind(b->binder, 2, matrix, "%s%s.layers.%d.lstm.weight_ih_l%d", b->prefix,
-                             name, index, l);
-        lstm->w_state = sm_bind(b->binder, 2, matrix, "%s%s.layers.%d.lstm.weight_hh_l%d",
-                                b->prefix, name, index, l);
+        const float *in = sm_bind(b->binder, 2, matrix, "%s%s.layers.%d.lstm.weight_ih_l%d",
+                                  b->prefix, name, index, l);
+        const float *of_state = sm_bind(b->binder, 2, matrix, "%s%s.layers.%d.lstm.weight_hh_l%d",
+                                        b->prefix, name, index, l);
+        lstm->w_in = matrix_of(in, 4 * width, width);
+        lstm->w_state = matrix_of(of_state, 4 * width, width);
         float *bias = sm_bind(b->binder, 1, vector, "%s%s.layers.%d.lstm.bias_ih_l%d", b->prefix,
                               name, index, l);
         const float *state = sm_bind(b->binder, 1, vector, "%s%s.layers.%d.lstm.bias_hh_l%d",

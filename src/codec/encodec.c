@@ -102,7 +102,7 @@ static size_t most(size_t a, size_t b)
 /* Room for what a convolution between LSTM and latents meets to make one tile. */
 static size_t tile_input(const sm_conv *conv)
 {
-    return (SM_TILE + 2 * ((size_t)conv->kernel + 1)) * (size_t)conv->in;
+    return (SM_TILE_FRAMES + 2 * ((size_t)conv->kernel + 1)) * (size_t)conv->in;
 }
 
 static size_t state_size(const sm_codec *codec)
@@ -114,8 +114,8 @@ static size_t state_size(const sm_codec *codec)
 typedef struct room {
     float *features; /* [frames, width]: what goes into the LSTM, then what comes out */
     float *state;    /* of the LSTM */
-    float *hidden;   /* [SM_TILE, width] */
-    float *gates;    /* [SM_TILE + 1, 4 width] */
+    float *hidden;   /* [SM_TILE_FRAMES, width] */
+    float *gates;    /* [SM_TILE_FRAMES + 1, 4 width] */
     float *area;     /* the rest, one layer after the other */
 } room;
 
@@ -123,8 +123,9 @@ static size_t area_size(const sm_codec *codec, size_t frames)
 {
     const sm_codec_config *config = &codec->config;
     size_t size = frames * ((size_t)config->hidden + (size_t)config->codebook_size);
-    size = most(size, sm_stack_scratch(&codec->encoder.stack, SM_TILE));
-    size = most(size, sm_stack_scratch(&codec->decoder.stack, SM_TILE * (size_t)config->hop));
+    size = most(size, sm_stack_scratch(&codec->encoder.stack, SM_TILE_FRAMES));
+    size =
+        most(size, sm_stack_scratch(&codec->decoder.stack, SM_TILE_FRAMES * (size_t)config->hop));
     return most(size,
                 most(tile_input(&codec->encoder.last), 2 * tile_input(&codec->decoder.first)));
 }
@@ -135,16 +136,16 @@ static room lay_out(const sm_codec *codec, size_t frames, float *scratch)
     room r = {.features = scratch};
     r.state = r.features + frames * width;
     r.hidden = r.state + state_size(codec);
-    r.gates = r.hidden + SM_TILE * width;
-    r.area = r.gates + (SM_TILE + 1) * 4 * width;
+    r.gates = r.hidden + SM_TILE_FRAMES * width;
+    r.area = r.gates + (SM_TILE_FRAMES + 1) * 4 * width;
     return r;
 }
 
 size_t sm_codec_scratch(const sm_codec *codec, size_t frames)
 {
     const size_t width = (size_t)codec->width;
-    return frames * width + state_size(codec) + SM_TILE * width + (SM_TILE + 1) * 4 * width +
-           area_size(codec, frames);
+    return frames * width + state_size(codec) + SM_TILE_FRAMES * width +
+           (SM_TILE_FRAMES + 1) * 4 * width + area_size(codec, frames);
 }
 
 /* ---- Analysis
@@ -154,14 +155,14 @@ void sm_codec_analyse(const sm_codec *codec, const sm_kernels *kernels, sm_pool 
                       const float *samples, size_t count, float *latents, float *scratch)
 {
     if (count == 0) return;
-    const sm_crew crew = {kernels, pool};
+    const sm_crew crew = {kernels, pool, NULL};
     const sm_half *half = &codec->encoder;
     const bool reflect = codec->config.reflect;
     const size_t frames = sm_codec_frames(codec, count), width = (size_t)codec->width;
     const room r = lay_out(codec, frames, scratch);
     memset(r.state, 0, state_size(codec) * sizeof *r.state);
-    for (size_t t = 0; t < frames; t += SM_TILE) {
-        const size_t end = frames - t < SM_TILE ? frames : t + SM_TILE;
+    for (size_t t = 0; t < frames; t += SM_TILE_FRAMES) {
+        const size_t end = frames - t < SM_TILE_FRAMES ? frames : t + SM_TILE_FRAMES;
         float *x = r.features + t * width;
         sm_stack_run(&crew, &half->stack, reflect, x, samples, count,
                      (sm_range){(ptrdiff_t)t, (ptrdiff_t)end}, r.area);
@@ -169,8 +170,8 @@ void sm_codec_analyse(const sm_codec *codec, const sm_kernels *kernels, sm_pool 
                     r.hidden, r.gates);
     }
     const sm_span features = {r.features, 0, (ptrdiff_t)frames};
-    for (size_t t = 0; t < frames; t += SM_TILE) {
-        const size_t end = frames - t < SM_TILE ? frames : t + SM_TILE;
+    for (size_t t = 0; t < frames; t += SM_TILE_FRAMES) {
+        const size_t end = frames - t < SM_TILE_FRAMES ? frames : t + SM_TILE_FRAMES;
         sm_conv_run(&crew, &half->last, latents + t * (size_t)codec->config.hidden, features,
                     (sm_range){(ptrdiff_t)t, (ptrdiff_t)end}, true, reflect, r.area);
     }
@@ -186,8 +187,8 @@ static void listen(const sm_codec *codec, const sm_crew *crew, const room *r, co
     const sm_half *half = &codec->decoder;
     const bool reflect = codec->config.reflect;
     memset(r->state, 0, state_size(codec) * sizeof *r->state);
-    for (size_t t = 0; t < frames; t += SM_TILE) {
-        const size_t end = frames - t < SM_TILE ? frames : t + SM_TILE;
+    for (size_t t = 0; t < frames; t += SM_TILE_FRAMES) {
+        const size_t end = frames - t < SM_TILE_FRAMES ? frames : t + SM_TILE_FRAMES;
         const sm_range out = {(ptrdiff_t)t, (ptrdiff_t)end};
         const sm_range need = sm_conv_need(&half->first, (ptrdiff_t)frames, out, reflect);
         float *x = r->features + t * (size_t)codec->width;
@@ -204,12 +205,12 @@ void sm_codec_decode(const sm_codec *codec, const sm_kernels *kernels, sm_pool *
                      float *scratch)
 {
     if (frames == 0) return;
-    const sm_crew crew = {kernels, pool};
+    const sm_crew crew = {kernels, pool, NULL};
     const room r = lay_out(codec, frames, scratch);
     const size_t hop = (size_t)codec->config.hop, count = frames * hop;
     listen(codec, &crew, &r, codes, stride, frames);
-    for (size_t s = 0; s < count; s += SM_TILE * hop) {
-        const size_t end = count - s < SM_TILE * hop ? count : s + SM_TILE * hop;
+    for (size_t s = 0; s < count; s += SM_TILE_FRAMES * hop) {
+        const size_t end = count - s < SM_TILE_FRAMES * hop ? count : s + SM_TILE_FRAMES * hop;
         sm_stack_run(&crew, &codec->decoder.stack, codec->config.reflect, samples + s, r.features,
                      frames, (sm_range){(ptrdiff_t)s, (ptrdiff_t)end}, r.area);
     }

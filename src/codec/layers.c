@@ -1,68 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The codec's layers on channels-last signals: padding, convolutions as matrix products over
- * overlapping rows, transposed convolutions, LSTM. Owns the cut of the work into tiles, no memory.
- */
+ * overlapping rows, transposed convolutions, LSTM. Owns no memory. */
 #include <string.h>
 
 #include "model.h"
 
-#define ROW_TILE     128 /* frames of one tile of a product */
-#define OUTPUTS_FEW  16  /* outputs of one tile when there is only one tile of frames ... */
-#define OUTPUTS_MANY 128 /* ... and when there are more */
-#define WORTH_A_CHUNK                                                                              \
-    65536 /* multiply-adds, some ten microseconds: less is not worth waking a thread for */
 #define ELEMENTS 8192 /* of one item of elementwise work */
 
 static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;
-}
-
-/* ---- Products
- * ------------------------------------------------------------------------------------------- */
-
-/* y [rows, ldy] = x [rows, ldx] . w[N, M]^T + bias; rows of x may overlap */
-typedef struct product {
-    const sm_kernels *kernels;
-    float *y;
-    size_t ldy;
-    const float *x;
-    size_t ldx;
-    const float *w, *bias;
-    size_t rows, row_tiles;
-    int M, N, tile;
-} product;
-
-static void product_task(void *context, int worker, int first, int last)
-{
-    const product *p = context;
-    (void)worker;
-    if (p->row_tiles == 1) { /* neighbouring output tiles are one product */
-        const int n1 = (int)least((size_t)last * (size_t)p->tile, (size_t)p->N);
-        p->kernels->matmul(p->y, p->ldy, p->x, p->ldx, p->w, p->bias, (int)p->rows, p->M,
-                           first * p->tile, n1);
-        return;
-    }
-    for (int item = first; item < last; item++) {
-        const size_t r0 = (size_t)item % p->row_tiles * ROW_TILE,
-                     n0 = (size_t)item / p->row_tiles * (size_t)p->tile;
-        p->kernels->matmul(p->y + r0 * p->ldy, p->ldy, p->x + r0 * p->ldx, p->ldx, p->w, p->bias,
-                           (int)least(ROW_TILE, p->rows - r0), p->M, (int)n0,
-                           (int)least(n0 + (size_t)p->tile, (size_t)p->N));
-    }
-}
-
-static void product_run(const sm_crew *crew, product p)
-{
-    if (p.rows == 0) return;
-    p.kernels = crew->kernels;
-    p.row_tiles = (p.rows + ROW_TILE - 1) / ROW_TILE;
-    p.tile = p.row_tiles > 1 ? OUTPUTS_MANY : OUTPUTS_FEW;
-    const size_t tiles = ((size_t)p.N + (size_t)p.tile - 1) / (size_t)p.tile * p.row_tiles;
-    const double cost =
-        (double)least((size_t)p.tile, (size_t)p.N) * p.M * (double)least(p.rows, ROW_TILE);
-    sm_pool_run(crew->pool, product_task, &p, (int)tiles,
-                cost < WORTH_A_CHUNK ? (int)(WORTH_A_CHUNK / cost) : 1);
 }
 
 /* ---- Elementwise work
@@ -244,15 +191,13 @@ static void pointwise(const sm_crew *crew, const sm_conv *conv, float *y, sm_spa
     const float *from = x.x + (size_t)(out.lo - x.lo) * in;
     if (elu)
         elementwise_run(crew, (elementwise){.y = padded, .x = from, .n = frames * in, .what = ELU});
-    product_run(crew, (product){.y = y,
-                                .ldy = (size_t)conv->out,
-                                .x = elu ? padded : from,
-                                .ldx = in,
-                                .w = conv->w,
-                                .bias = conv->bias,
-                                .rows = frames,
-                                .M = conv->in,
-                                .N = conv->out});
+    sm_linear_run(crew, &(sm_linear){.y = y,
+                                     .ldy = (size_t)conv->out,
+                                     .x = elu ? padded : from,
+                                     .ldx = in,
+                                     .w = &conv->w,
+                                     .bias = conv->bias,
+                                     .rows = (int)frames});
 }
 
 void sm_conv_run(const sm_crew *crew, const sm_conv *conv, float *y, sm_span x, sm_range out,
@@ -278,15 +223,13 @@ void sm_conv_run(const sm_crew *crew, const sm_conv *conv, float *y, sm_span x, 
     /* Within a phase the frames a dilated kernel meets are neighbours. */
     for (size_t p = 0; p < dilation && p < made; p++) {
         const size_t start = phase_start((size_t)(s.all.hi - s.all.lo), dilation, p);
-        product_run(crew, (product){.y = y + p * channels,
-                                    .ldy = dilation * channels,
-                                    .x = padded + start * (size_t)conv->in,
-                                    .ldx = (size_t)conv->stride * (size_t)conv->in,
-                                    .w = conv->w,
-                                    .bias = conv->bias,
-                                    .rows = (made - p + dilation - 1) / dilation,
-                                    .M = conv->kernel * conv->in,
-                                    .N = conv->out});
+        sm_linear_run(crew, &(sm_linear){.y = y + p * channels,
+                                         .ldy = dilation * channels,
+                                         .x = padded + start * (size_t)conv->in,
+                                         .ldx = (size_t)conv->stride * (size_t)conv->in,
+                                         .w = &conv->w,
+                                         .bias = conv->bias,
+                                         .rows = (int)((made - p + dilation - 1) / dilation)});
     }
 }
 
@@ -327,15 +270,13 @@ float *sm_upsample_run(const sm_crew *crew, const sm_upsample *up, float *y, sm_
         crew,
         (elementwise){.y = to, .x = x.x + (size_t)(need.lo - x.lo) * in, .n = n, .what = ELU});
     if (m.hi > x.n) memset(to + n, 0, in * sizeof *to);
-    product_run(crew, (product){.y = y,
-                                .ldy = row,
-                                .x = padded,
-                                .ldx = in,
-                                .w = up->w,
-                                .bias = up->bias,
-                                .rows = (size_t)(m.hi - m.lo),
-                                .M = 2 * up->in,
-                                .N = (int)row});
+    sm_linear_run(crew, &(sm_linear){.y = y,
+                                     .ldy = row,
+                                     .x = padded,
+                                     .ldx = in,
+                                     .w = &up->w,
+                                     .bias = up->bias,
+                                     .rows = (int)(m.hi - m.lo)});
     const size_t skip = (size_t)out.lo + stride - stride / 2 - (size_t)m.lo * stride;
     return y + skip * (size_t)up->out;
 }
@@ -352,26 +293,22 @@ void sm_lstm_run(const sm_crew *crew, const sm_lstm *lstm, int layers, int width
     if (frames == 0) return;
     for (int l = 0; l < layers; l++) {
         float *h = state + (size_t)l * 2 * C, *c = h + C;
-        product_run(crew, (product){.y = gates,
-                                    .ldy = 4 * C,
-                                    .x = l == 0 ? x : hidden,
-                                    .ldx = C,
-                                    .w = lstm[l].w_in,
-                                    .bias = lstm[l].bias,
-                                    .rows = frames,
-                                    .M = width,
-                                    .N = 4 * width});
+        sm_linear_run(crew, &(sm_linear){.y = gates,
+                                         .ldy = 4 * C,
+                                         .x = l == 0 ? x : hidden,
+                                         .ldx = C,
+                                         .w = &lstm[l].w_in,
+                                         .bias = lstm[l].bias,
+                                         .rows = (int)frames});
         for (size_t t = 0; t < frames;
              t++) { /* what the input gives is the bias of what the state gives */
-            product_run(crew, (product){.y = now,
-                                        .ldy = 4 * C,
-                                        .x = t == 0 ? h : hidden + (t - 1) * C,
-                                        .ldx = C,
-                                        .w = lstm[l].w_state,
-                                        .bias = gates + t * 4 * C,
-                                        .rows = 1,
-                                        .M = width,
-                                        .N = 4 * width});
+            sm_linear_run(crew, &(sm_linear){.y = now,
+                                             .ldy = 4 * C,
+                                             .x = t == 0 ? h : hidden + (t - 1) * C,
+                                             .ldx = C,
+                                             .w = &lstm[l].w_state,
+                                             .bias = gates + t * 4 * C,
+                                             .rows = 1});
             crew->kernels->lstm_cell(hidden + t * C, c, now, width);
         }
         memcpy(h, hidden + (frames - 1) * C, C * sizeof *h);

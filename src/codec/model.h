@@ -3,15 +3,16 @@
 #ifndef SMITIN_CODEC_MODEL_H
 #define SMITIN_CODEC_MODEL_H
 
+#include "../kernels/linear.h"
 #include "encodec.h"
 
 #define SM_MAX_RESIDUALS 8 /* num_residual_layers; the configuration is bounded likewise */
-#define SM_TILE                                                                                    \
+#define SM_TILE_FRAMES                                                                             \
     32 /* latent frames of one tile: signals stay in the cache and scratch stays small */
 
 /* A convolution; with stride > 1 the dilation is 1. */
 typedef struct sm_conv {
-    const float *w;    /* [out, kernel, in]: a row matches `kernel` neighbouring frames of a
+    sm_matrix w;       /* [out, kernel * in]: a row matches `kernel` neighbouring frames of a
                           channels-last signal */
     const float *bias; /* [out] */
     int in, out, kernel, stride, dilation;
@@ -21,7 +22,7 @@ typedef struct sm_conv {
  * through tap i and in x[m - 1] through tap stride + i, so all are one product over the windows
  * [x[m - 1], x[m]]. */
 typedef struct sm_upsample {
-    const float *w;    /* [stride, out, 2, in] */
+    sm_matrix w;       /* [stride * out, 2 * in] */
     const float *bias; /* [stride, out]: the same for every i */
     int in, out, stride;
 } sm_upsample;
@@ -33,8 +34,8 @@ typedef struct sm_residual {
 } sm_residual;
 
 typedef struct sm_lstm {
-    const float *w_in, *w_state; /* [4 C, C]; gates in order i, f, g, o */
-    const float *bias;           /* [4 C]: both biases added */
+    sm_matrix w_in, w_state; /* [4 C, C]; gates in order i, f, g, o */
+    const float *bias;       /* [4 C]: both biases added */
 } sm_lstm;
 
 typedef struct sm_stage {
@@ -80,12 +81,6 @@ struct sm_codec {
     sm_half encoder, decoder;
     sm_codebook books[SM_MAX_CODEBOOKS];
 };
-
-/* Who computes. */
-typedef struct sm_crew {
-    const sm_kernels *kernels;
-    sm_pool *pool;
-} sm_crew;
 
 /* Binding (bind.c). */
 smitin_status sm_codec_bind(sm_codec *codec, sm_binder *binder, smitin_error *error);

@@ -69,12 +69,12 @@ static size_t stage_kept(const stage *s)
     return (size_t)sm_conv_reach(conv) + 1;
 }
 
-/* Floats of one of the three buffers of a step, for SM_TILE new frames. What a layer holds back it
- * makes up for at the end, so a step makes at most what all frames at hand give. *rows: the most
- * frames that the LSTM gets. */
+/* Floats of one of the three buffers of a step, for SM_TILE_FRAMES new frames. What a layer holds
+ * back it makes up for at the end, so a step makes at most what all frames at hand give. *rows: the
+ * most frames that the LSTM gets. */
 static size_t buffer_size(const sm_codec *codec, size_t *rows)
 {
-    size_t size = 0, fresh = SM_TILE, from = 0;
+    size_t size = 0, fresh = SM_TILE_FRAMES, from = 0;
     for (int i = 0; i < stage_count(codec); i++) {
         const stage s = stage_at(codec, i);
         const size_t held = stage_kept(&s) + fresh;
@@ -186,7 +186,7 @@ static const float *run_stage(const step *now, stage *s, bool reflect, size_t fr
     return result;
 }
 
-/* At most SM_TILE frames through all stages. */
+/* At most SM_TILE_FRAMES frames through all stages. */
 static size_t run_step(sm_codec_stream *stream, const step *now, const int32_t *codes,
                        size_t stride, size_t frames, float *samples)
 {
@@ -212,7 +212,7 @@ size_t sm_codec_stream_push(sm_codec_stream *stream, const sm_kernels *kernels, 
                             float *samples, float *scratch)
 {
     const sm_codec *codec = stream->codec;
-    const sm_crew crew = {kernels, pool};
+    const sm_crew crew = {kernels, pool, NULL};
     size_t rows = 0, count = 0, at = 0;
     const size_t size = buffer_size(codec, &rows);
     step now = {.crew = &crew, .base = {scratch, scratch + size, scratch + 2 * size}};
@@ -221,7 +221,7 @@ size_t sm_codec_stream_push(sm_codec_stream *stream, const sm_kernels *kernels, 
     assert(!stream->ended);
     if (last && stream->stages[0].have == 0 && frames == 0) return 0;
     while (at < frames || (last && !stream->ended)) {
-        const size_t n = frames - at < SM_TILE ? frames - at : SM_TILE;
+        const size_t n = frames - at < SM_TILE_FRAMES ? frames - at : SM_TILE_FRAMES;
         now.last = stream->ended = last && at + n == frames;
         count += run_step(stream, &now, codes + at, stride, n, samples + count);
         at += n;

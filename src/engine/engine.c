@@ -46,11 +46,44 @@ static smitin_status choose_kernels(const char *wanted, const sm_kernels **kerne
                    wanted);
 }
 
-static smitin_status bind_model(smitin_engine *engine, const sm_source *source, smitin_error *error)
+static smitin_status check_options(const smitin_engine_options *options, smitin_error *error)
+{
+    if (options->threads < 0 || options->threads > 1024)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "%d threads make no sense; use 0 (all cores) to 1024", options->threads);
+    if ((unsigned)options->format > SMITIN_FORMAT_Q4)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "there is no weight format %d; use one of smitin_format",
+                       (int)options->format);
+    if ((unsigned)options->cache > SMITIN_CACHE_Q8)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "there is no cache format %d; use one of smitin_cache", (int)options->cache);
+    return SMITIN_OK;
+}
+
+static void choose_formats(const smitin_engine_options *options, sm_binder *binder,
+                           sm_format *cache)
+{
+    static const sm_format formats[] = {
+        [SMITIN_FORMAT_FILE] = SM_FORMAT_F32, [SMITIN_FORMAT_F32] = SM_FORMAT_F32,
+        [SMITIN_FORMAT_F16] = SM_FORMAT_F16,  [SMITIN_FORMAT_BF16] = SM_FORMAT_BF16,
+        [SMITIN_FORMAT_Q8] = SM_FORMAT_Q8,    [SMITIN_FORMAT_Q4] = SM_FORMAT_Q4};
+    static const sm_format caches[] = {[SMITIN_CACHE_F16] = SM_FORMAT_F16,
+                                       [SMITIN_CACHE_F32] = SM_FORMAT_F32,
+                                       [SMITIN_CACHE_Q8] = SM_FORMAT_Q8};
+    binder->as_file = options->format == SMITIN_FORMAT_FILE;
+    binder->format = formats[options->format];
+    *cache = caches[options->cache];
+}
+
+static smitin_status bind_model(smitin_engine *engine, const sm_source *source,
+                                const smitin_engine_options *options, smitin_error *error)
 {
     const sm_model_config *config = &engine->config;
     sm_binder binder;
     sm_binder_init_source(&binder, source, engine->arena);
+    binder.pool = engine->pool;
+    choose_formats(options, &binder, &engine->cache);
     SM_TRY(sm_t5_new(&engine->t5, &config->text, &binder, error));
     SM_TRY(sm_codec_new(&engine->codec, &config->codec, &binder, error));
     SM_TRY(sm_lm_new(&engine->lm, &config->lm, config->text.hidden, &binder, error));
@@ -59,7 +92,8 @@ static smitin_status bind_model(smitin_engine *engine, const sm_source *source, 
     return SMITIN_OK;
 }
 
-static smitin_status load_model(smitin_engine *engine, smitin_error *error)
+static smitin_status load_model(smitin_engine *engine, const smitin_engine_options *options,
+                                smitin_error *error)
 {
     char file_path[sizeof engine->path + 32];
     struct stat info;
@@ -76,14 +110,14 @@ static smitin_status load_model(smitin_engine *engine, smitin_error *error)
 
     sm_source *source = NULL;
     SM_TRY(sm_source_open(&source, engine->path, error));
-    const smitin_status status = bind_model(engine, source, error);
+    const smitin_status status = bind_model(engine, source, options, error);
     sm_source_close(source);
     SM_TRY(status);
 
     snprintf(file_path, sizeof file_path, "%s/spiece.model", engine->path);
     if (stat(file_path, &info) == 0)
         SM_TRY(sm_tokenizer_open(&engine->tokenizer, file_path, error));
-    return sm_lm_fingerprint(engine->lm, engine->fingerprint, error);
+    return SMITIN_OK;
 }
 
 smitin_status sm_engine_refusal(smitin_status status, smitin_status refused, smitin_error *error)
@@ -102,9 +136,7 @@ smitin_status smitin_engine_open(smitin_engine **out, const char *path,
     *out = NULL;
     const smitin_engine_options defaults = smitin_engine_defaults();
     if (options == NULL) options = &defaults;
-    if (options->threads < 0 || options->threads > 1024)
-        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "%d threads make no sense; use 0 (all cores) to 1024", options->threads);
+    SM_TRY(check_options(options, error));
 
     smitin_engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL) return sm_fail_memory(error, "the engine", sizeof *engine);
@@ -122,7 +154,7 @@ smitin_status smitin_engine_open(smitin_engine **out, const char *path,
     }
     SM_TRY_OR(choose_kernels(options->cpu_level, &engine->kernels, error), status, failed);
     SM_TRY_OR(sm_pool_new(&engine->pool, options->threads, error), status, failed);
-    SM_TRY_OR(load_model(engine, error), status, failed);
+    SM_TRY_OR(load_model(engine, options, error), status, failed);
     *out = engine;
     return SMITIN_OK;
 failed:
@@ -158,7 +190,7 @@ void smitin_engine_info(const smitin_engine *engine, smitin_model_info *info)
     info->has_text = engine->tokenizer != NULL;
     info->parameters = engine->parameters;
     info->memory_bytes = sm_arena_bytes(engine->arena);
-    memcpy(info->fingerprint, engine->fingerprint, sizeof info->fingerprint);
+    snprintf(info->fingerprint, sizeof info->fingerprint, "%s", sm_lm_fingerprint(engine->lm));
 }
 
 int sm_engine_frames(const smitin_engine *engine, double seconds)

@@ -25,8 +25,8 @@ struct smitin_engine {
     sm_codec *codec;
     sm_lm *lm;
     uint64_t parameters;
+    sm_format cache; /* of its sessions' keys and values */
     char path[512];
-    char fingerprint[65];
 };
 
 struct smitin_knob {

@@ -64,7 +64,7 @@ static smitin_status pass_new(pass *p, const smitin_engine *engine, int rows, in
         return sm_fail_memory(error, "the codes of the clips",
                               (size_t)rows * K * (size_t)frames * sizeof(int32_t));
     const sm_lm_state_options options = {
-        .rows = rows, .max_columns = frames + 1, .max_batch = frames + 1};
+        .rows = rows, .max_columns = frames + 1, .max_batch = frames + 1, .cache = engine->cache};
     return sm_lm_state_new(&p->state, engine->lm, &options, error);
 }
 

@@ -282,8 +282,8 @@ smitin_status smitin_session_add_knob(smitin_session *session, const smitin_knob
                        session->options.max_knobs);
     const smitin_steering defaults = smitin_steering_defaults();
     if (steering == NULL) steering = &defaults;
-    SM_TRY(sm_steer_check(knob->data, steering, session->engine->lm, session->engine->fingerprint,
-                          error));
+    SM_TRY(sm_steer_check(knob->data, steering, session->engine->lm,
+                          sm_lm_fingerprint(session->engine->lm), error));
     sm_knob_slot *slot = &session->knobs[session->knobs_count++];
     slot->knob = knob;
     slot->settings = *steering;
@@ -340,7 +340,7 @@ static smitin_status start_knobs(smitin_session *session, smitin_error *error)
     for (int i = 0; i < session->knobs_count; i++) {
         sm_knob_slot *slot = &session->knobs[i];
         SM_TRY(sm_steer_new(&slot->steer, slot->knob->data, &slot->settings, engine->lm,
-                            engine->kernels, engine->fingerprint, &timeline, error));
+                            engine->kernels, sm_lm_fingerprint(engine->lm), &timeline, error));
         session->taps[i] = sm_steer_tap(slot->steer);
     }
     return SMITIN_OK;
@@ -363,7 +363,8 @@ smitin_status sm_session_start(smitin_session *session, smitin_error *error)
     const sm_lm_state_options options = {.rows = session->rows_count,
                                          .max_columns = session->columns - 1,
                                          .max_batch = batch,
-                                         .max_text = longest_text};
+                                         .max_text = longest_text,
+                                         .cache = engine->cache};
     SM_TRY(sm_lm_state_new(&session->state, engine->lm, &options, error));
     for (int i = 0; i < session->options.pieces; i++) {
         const sm_piece *piece = &session->pieces[i];

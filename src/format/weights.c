@@ -86,14 +86,9 @@ static bool check_shape(sm_binder *binder, const sm_tensor *tensor, int dims, co
     return false;
 }
 
-float *sm_bind(sm_binder *binder, int dims, const int64_t *shape, const char *name_format, ...)
+const sm_tensor *sm_binder_tensor(sm_binder *binder, int dims, const int64_t *shape,
+                                  const char *name)
 {
-    char name[NAME_SIZE];
-    va_list args;
-    va_start(args, name_format);
-    vsnprintf(name, sizeof(name), name_format, args);
-    va_end(args);
-
     const sm_tensor *tensor = find(binder, name);
     if (tensor == NULL) {
         if (strstr(name, ".lstm.") != NULL) binder->lacks_lstm = true;
@@ -107,6 +102,19 @@ float *sm_bind(sm_binder *binder, int dims, const int64_t *shape, const char *na
                        sm_dtype_name(tensor->dtype));
         return NULL;
     }
+    return tensor;
+}
+
+float *sm_bind(sm_binder *binder, int dims, const int64_t *shape, const char *name_format, ...)
+{
+    char name[NAME_SIZE];
+    va_list args;
+    va_start(args, name_format);
+    vsnprintf(name, sizeof(name), name_format, args);
+    va_end(args);
+
+    const sm_tensor *tensor = sm_binder_tensor(binder, dims, shape, name);
+    if (tensor == NULL) return NULL;
     float *out = SM_TAKE(binder->arena, tensor->count, float);
     if (out == NULL || sm_tensor_to_f32(tensor, 0, tensor->count, out, NULL) != SMITIN_OK) {
         binder->out_of_memory = true;
@@ -119,6 +127,7 @@ float *sm_bind(sm_binder *binder, int dims, const int64_t *shape, const char *na
         sm_binder_miss(binder, "%s is not finite at element %zu", name, i);
         return NULL;
     }
+    if (binder->watch != NULL) binder->watch(binder->watcher, tensor);
     binder->parameters += tensor->count;
     return out;
 }

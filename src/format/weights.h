@@ -1,17 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /* Binding a checkpoint's tensors to a model: every tensor is looked up by name, checked for type,
- * shape and finite values, and copied to f32 in an arena. All misses are collected and reported at
- * once. */
+ * shape and finite values, and copied to an arena, vectors in f32 and matrices in the format asked
+ * for. All misses are collected and reported at once. */
 #ifndef SMITIN_FORMAT_WEIGHTS_H
 #define SMITIN_FORMAT_WEIGHTS_H
 
 #include "../base/arena.h"
+#include "../base/pool.h"
+#include "../kernels/matrix.h"
 #include "source.h"
+
+enum { SM_NAMES_SIZE = 1024 }; /* of one tensor's name or of several */
 
 typedef struct sm_binder {
     const sm_safetensors *file; /* this or the next one, the other is NULL */
     const sm_source *source;
     sm_arena *arena;
+    sm_format format; /* of linear layers: f32 unless set after init */
+    bool as_file;     /* instead: as each has it in the file, f32, f16 or bf16 */
+    sm_pool *pool;    /* shares the work of converting; NULL: the caller alone */
+    /* Told of every tensor bound, in the order of the calls, while it can still be read; NULL: no
+     * one. */
+    void (*watch)(void *watcher, const sm_tensor *tensor);
+    void *watcher;
     uint64_t parameters; /* bound so far */
     int misses;          /* problems so far */
     int reported;        /* of these, in the report */
@@ -30,6 +41,21 @@ void sm_binder_init_source(sm_binder *binder, const sm_source *source, sm_arena 
  * sm_binder_finish at the end. */
 float *sm_bind(sm_binder *binder, int dims, const int64_t *shape, const char *name_format, ...)
     SM_PRINTF(4, 5);
+
+/* The weights of a linear layer [N, M] in the binder's format. Several names with spaces between
+ * them are tensors [N / names, M] each, stacked one above the other, so that layers with the same
+ * input are one product. False, and `out` all zero, on a miss. */
+bool sm_bind_matrix(sm_binder *binder, sm_matrix *out, int N, int M, const char *names_format, ...)
+    SM_PRINTF(5, 6);
+/* A table of N vectors of M numbers to be looked up: f32 when that is the binder's format, else in
+ * 16 bits, the file's own if it has such. */
+bool sm_bind_table(sm_binder *binder, sm_matrix *out, int N, int M, const char *name_format, ...)
+    SM_PRINTF(5, 6);
+
+/* The tensor of that name with its shape and type checked; NULL, and the problem noted, when
+ * something is wrong with it. */
+const sm_tensor *sm_binder_tensor(sm_binder *binder, int dims, const int64_t *shape,
+                                  const char *name);
 /* Whether a tensor of that name exists. */
 bool sm_binder_has(const sm_binder *binder, const char *name_format, ...) SM_PRINTF(2, 3);
 /* Note a problem of the caller's own. */

@@ -26,7 +26,7 @@ typedef struct pass {
 static void embed(const pass *p, const int32_t *tokens)
 {
     const int K = p->lm->config.codebooks, half = p->d / 2;
-    float *position = p->state->y; /* [d], free until the first norm */
+    float *position = p->state->y, *row = p->state->z; /* [d] each, free until the first norm */
     for (int t = 0; t < p->T; t++) {
         for (int i = 0; i < half; i++) {
             double phase = (p->start + t) * p->lm->frequencies[i];
@@ -39,7 +39,7 @@ static void embed(const pass *p, const int32_t *tokens)
             float *x = p->state->x + at * (size_t)p->d;
             for (int k = 0; k < K; k++) {
                 assert(cell[k] >= 0 && cell[k] <= p->lm->config.vocab);
-                const float *row = p->lm->embed[k] + (size_t)cell[k] * (size_t)p->d;
+                sm_matrix_read(row, &p->lm->embed[k], cell[k], 0, p->d);
                 for (int i = 0; i < p->d; i++) x[i] = k == 0 ? row[i] : x[i] + row[i];
             }
             for (int i = 0; i < p->d; i++) x[i] += position[i];
@@ -47,13 +47,17 @@ static void embed(const pass *p, const int32_t *tokens)
     }
 }
 
-/* A square product y = x . w^T over `rows` rows of d. */
-static void project(const pass *p, float *y, const float *x, const float *w, int rows)
+/* y = x . w^T over `rows` rows of d. */
+static void project(const pass *p, float *y, const float *x, const sm_matrix *w, int rows)
 {
-    const size_t d = (size_t)p->d;
     const sm_linear linear = {
-        .y = y, .ldy = d, .x = x, .ldx = d, .w = w, .rows = rows, .M = p->d, .N = p->d};
+        .y = y, .ldy = (size_t)w->N, .x = x, .ldx = (size_t)w->M, .w = w, .rows = rows};
     sm_linear_run(&p->crew, &linear);
+}
+
+static int least(int a, int b)
+{
+    return a < b ? a : b;
 }
 
 static void add_rows(float *x, const float *y, size_t n)
@@ -61,58 +65,37 @@ static void add_rows(float *x, const float *y, size_t n)
     for (size_t i = 0; i < n; i++) x[i] += y[i];
 }
 
-typedef struct heads_job {
+typedef struct store_job {
     const pass *pass;
-    int layer;
-    int tile; /* outputs of one item; divides D */
-} heads_job;
+    size_t first; /* run of this layer's first head */
+} store_job;
 
-/* One item: `tile` outputs of q, k or v of one head for every row and column. Keys and values go
- * straight into the cache, [R, H, max_columns, D] of this layer. */
-static void qkv_task(void *context, int worker, int first, int last)
+/* One item: keys and values of one row and column, from scratch into the cache. */
+static void store_task(void *context, int worker, int first, int last)
 {
-    const heads_job *job = context;
+    const store_job *job = context;
     const pass *p = job->pass;
-    sm_lm_state *s = p->state;
-    const sm_attention_weights *w = &p->lm->layers[job->layer].self;
-    const int tiles = p->D / job->tile; /* of a head */
-    const size_t d = (size_t)p->d, D = (size_t)p->D, H = (size_t)p->H, T = (size_t)p->T;
-    const size_t run = (size_t)s->options.max_columns * D; /* one head's positions in the cache */
+    const sm_lm_state *s = p->state;
+    const size_t D = (size_t)p->D, d = (size_t)p->d;
     (void)worker;
-    for (int item = first; item < last;) {
-        const int which = item / (tiles * p->H), h = item / tiles % p->H, n0 = item % tiles;
-        int n1 = n0 + last - item; /* neighbouring tiles of a head are one product */
-        if (n1 > tiles) n1 = tiles;
-        const size_t head = (size_t)h;
-        const float *weight = (which == 0 ? w->q : which == 1 ? w->k : w->v) + head * D * d;
-        const int from = n0 * job->tile, to = n1 * job->tile;
-        item += n1 - n0;
-        if (which == 0) {
-            p->crew.kernels->matmul(s->a + head * D, d, s->y, d, weight, NULL, p->R * p->T, p->d,
-                                    from, to);
-            continue;
-        }
-        float *cache = (which == 1 ? s->k : s->v) +
-                       ((size_t)job->layer * (size_t)p->R * H + head) * run + (size_t)p->start * D;
-        if (p->T == 1) { /* rows lie one cache row apart: one product for all of them */
-            p->crew.kernels->matmul(cache, H * run, s->y, d, weight, NULL, p->R, p->d, from, to);
-            continue;
-        }
-        for (size_t r = 0; r < (size_t)p->R; r++) {
-            p->crew.kernels->matmul(cache + r * H * run, D, s->y + r * T * d, d, weight, NULL, p->T,
-                                    p->d, from, to);
-        }
+    for (int item = first; item < last; item++) {
+        const int r = item / p->T, t = item % p->T;
+        const float *k = s->a + (size_t)item * 3 * d + d, *v = k + d;
+        const size_t run = job->first + (size_t)r * (size_t)p->H;
+        for (size_t h = 0; h < (size_t)p->H; h++)
+            sm_cache_store(&s->cache, p->crew.kernels, run + h, p->start + t, k + h * D, v + h * D);
     }
 }
 
 typedef struct attend_job {
     const pass *pass;
-    const float *k, *v; /* [R, H, run / D positions, D] of this layer */
-    size_t run;         /* floats of one head of one row */
-    const int *text;    /* [R] positions of each row (cross-attention); NULL: all columns up to the
-                           query's own */
-    int slots;          /* every slots-th column is one item */
-    int first;          /* row of the first item */
+    const sm_cache *cache;
+    size_t run;      /* of this layer's first head */
+    size_t ldq;      /* queries of neighbouring columns in a */
+    const int *text; /* [R] positions of each row (cross-attention); NULL: all columns up to the
+                        query's own */
+    int slots;       /* every slots-th column is one item */
+    int first;       /* row of the first item */
 } attend_job;
 
 /* One item: one head of one row, every slots-th column: queries from a, head outputs to z. */
@@ -126,13 +109,13 @@ static void attend_task(void *context, int worker, int first, int last)
     for (int item = first; item < last; item++) {
         const int slot = item % job->slots, rh = item / job->slots + job->first * p->H;
         const int r = rh / p->H, h = rh % p->H;
-        const float *k = job->k + (size_t)rh * job->run, *v = job->v + (size_t)rh * job->run;
         float *scores = s->scores + (size_t)item * (size_t)s->scores_length;
         for (int t = slot; t < p->T; t += job->slots) {
-            const size_t at = ((size_t)r * (size_t)p->T + (size_t)t) * (size_t)p->d + (size_t)h * D;
+            const size_t at = (size_t)r * (size_t)p->T + (size_t)t, head = (size_t)h * D;
             const int reach = job->text != NULL ? job->text[r] : p->start + t + 1;
-            p->crew.kernels->attend(s->z + at, s->a + at, k, v, D, NULL, p->scale, reach, p->D,
-                                    scores);
+            sm_cache_attend(job->cache, p->crew.kernels, job->run + (size_t)rh,
+                            s->z + at * (size_t)p->d + head, s->a + at * job->ldq + head, p->scale,
+                            reach, scores);
         }
     }
 }
@@ -169,22 +152,21 @@ static void push_taps(const pass *p, int layer)
 static void self_attention(const pass *p, int layer)
 {
     sm_lm_state *s = p->state;
-    const sm_attention_weights *w = &p->lm->layers[layer].self;
+    const sm_lm_layer *w = &p->lm->layers[layer];
     const int rows = p->R * p->T;
-    const size_t d = (size_t)p->d;
-    sm_norm_run(&p->crew, s->y, d, s->x, d, w->norm, w->norm_bias, rows, p->d);
+    const size_t d = (size_t)p->d, run = (size_t)layer * (size_t)(p->R * p->H);
+    sm_norm_run(&p->crew, s->y, d, s->x, d, w->self_norm.weight, w->self_norm.bias, rows, p->d);
+    project(p, s->a, s->y, &w->qkv, rows);
+    store_job store = {p, run};
+    sm_pool_run(p->crew.pool, store_task, &store, rows, sm_grain(8.0 * p->d));
 
-    heads_job job = {p, layer, p->D % 16 == 0 ? 16 : p->D};
-    sm_pool_run(p->crew.pool, qkv_task, &job, 3 * p->d / job.tile,
-                sm_grain((double)job.tile * p->d * rows));
-    const size_t run = (size_t)s->options.max_columns * (size_t)p->D;
-    const size_t at = (size_t)layer * (size_t)(p->R * p->H) * run;
-    attend_job attend = {p, s->k + at, s->v + at, run, NULL, p->T < s->slots ? p->T : s->slots, 0};
-    const double columns = (double)p->T / attend.slots; /* of one item */
-    sm_pool_run(p->crew.pool, attend_task, &attend, p->R * p->H * attend.slots,
+    const int slots = least(p->T, s->slots);
+    attend_job attend = {p, &s->cache, run, 3 * d, NULL, slots, 0};
+    const double columns = (double)p->T / slots; /* of one item */
+    sm_pool_run(p->crew.pool, attend_task, &attend, p->R * p->H * slots,
                 sm_grain(2.0 * p->D * (p->start + 0.5 * p->T) * columns));
     visit_taps(p, layer);
-    project(p, s->a, s->z, w->out, rows);
+    project(p, s->a, s->z, &w->out, rows);
     push_taps(p, layer);
     add_rows(s->x, s->a, (size_t)rows * d);
 }
@@ -195,25 +177,19 @@ static void self_attention(const pass *p, int layer)
 static void cross_rows(const pass *p, int layer, int first, int last)
 {
     sm_lm_state *s = p->state;
-    const sm_attention_weights *w = &p->lm->layers[layer].cross;
+    const sm_lm_layer *w = &p->lm->layers[layer];
     const size_t d = (size_t)p->d, at = (size_t)first * (size_t)p->T * d;
-    const int rows = (last - first) * p->T;
-    sm_norm_run(&p->crew, s->y + at, d, s->x + at, d, w->norm, w->norm_bias, rows, p->d);
-    project(p, s->a + at, s->y + at, w->q, rows);
-    const size_t run = (size_t)s->options.max_text * (size_t)p->D;
-    const size_t heads = (size_t)layer * (size_t)(p->R * p->H) * run;
-    attend_job attend = {p,
-                         s->cross_k + heads,
-                         s->cross_v + heads,
-                         run,
-                         s->text,
-                         p->T < s->slots ? p->T : s->slots,
-                         first};
+    const int rows = (last - first) * p->T, slots = least(p->T, s->slots);
+    sm_norm_run(&p->crew, s->y + at, d, s->x + at, d, w->cross_norm.weight, w->cross_norm.bias,
+                rows, p->d);
+    project(p, s->a + at, s->y + at, &w->cross_q, rows);
+    attend_job attend = {p,     &s->cross, (size_t)layer * (size_t)(p->R * p->H), d, s->text,
+                         slots, first};
     double cost = 0.0; /* of one item, on average */
-    for (int r = first; r < last; r++) cost += 2.0 * p->D * s->text[r] * p->T / attend.slots;
-    sm_pool_run(p->crew.pool, attend_task, &attend, (last - first) * p->H * attend.slots,
+    for (int r = first; r < last; r++) cost += 2.0 * p->D * s->text[r] * p->T / slots;
+    sm_pool_run(p->crew.pool, attend_task, &attend, (last - first) * p->H * slots,
                 sm_grain(cost / (last - first)));
-    project(p, s->a + at, s->z + at, w->out, rows);
+    project(p, s->a + at, s->z + at, &w->cross_out, rows);
     add_rows(s->x + at, s->a + at, (size_t)rows * d);
 }
 
@@ -235,46 +211,20 @@ static void feed_forward(const pass *p, int layer)
     const sm_lm_layer *w = &p->lm->layers[layer];
     const size_t d = (size_t)p->d, ffn = (size_t)p->lm->config.ffn;
     const int rows = p->R * p->T;
-    sm_norm_run(&p->crew, s->y, d, s->x, d, w->norm, w->norm_bias, rows, p->d);
-    const sm_linear up = {.y = s->f,
-                          .ldy = ffn,
-                          .x = s->y,
-                          .ldx = d,
-                          .w = w->fc1,
-                          .rows = rows,
-                          .M = p->d,
-                          .N = p->lm->config.ffn,
-                          .gelu = 1};
-    const sm_linear down = {.y = s->a,
-                            .ldy = d,
-                            .x = s->f,
-                            .ldx = ffn,
-                            .w = w->fc2,
-                            .rows = rows,
-                            .M = p->lm->config.ffn,
-                            .N = p->d};
+    sm_norm_run(&p->crew, s->y, d, s->x, d, w->norm.weight, w->norm.bias, rows, p->d);
+    const sm_linear up = {
+        .y = s->f, .ldy = ffn, .x = s->y, .ldx = d, .w = &w->fc1, .rows = rows, .after = SM_GELU};
     sm_linear_run(&p->crew, &up);
-    sm_linear_run(&p->crew, &down);
+    project(p, s->a, s->f, &w->fc2, rows);
     add_rows(s->x, s->a, (size_t)rows * d);
 }
 
 /* Logits [rows, K, V] of rows of x that lie `ldx` apart. */
 static void predict(const pass *p, const float *x, size_t ldx, int rows, float *logits)
 {
-    const sm_lm_config *config = &p->lm->config;
-    const size_t V = (size_t)config->vocab, K = (size_t)config->codebooks, d = (size_t)p->d;
-    sm_norm_run(&p->crew, p->state->y, d, x, ldx, p->lm->norm, p->lm->norm_bias, rows, p->d);
-    for (size_t k = 0; k < K; k++) {
-        const sm_linear head = {.y = logits + k * V,
-                                .ldy = K * V,
-                                .x = p->state->y,
-                                .ldx = d,
-                                .w = p->lm->heads[k],
-                                .rows = rows,
-                                .M = p->d,
-                                .N = config->vocab};
-        sm_linear_run(&p->crew, &head);
-    }
+    const sm_norm *norm = &p->lm->norm;
+    sm_norm_run(&p->crew, p->state->y, (size_t)p->d, x, ldx, norm->weight, norm->bias, rows, p->d);
+    project(p, logits, p->state->y, &p->lm->heads, rows);
 }
 
 void sm_lm_forward(sm_lm_state *state, const sm_kernels *kernels, sm_pool *pool,
@@ -284,7 +234,7 @@ void sm_lm_forward(sm_lm_state *state, const sm_kernels *kernels, sm_pool *pool,
     const sm_lm *lm = state->lm;
     assert(T >= 1 && T <= state->options.max_batch &&
            state->column + T <= state->options.max_columns);
-    const pass p = {.crew = {kernels, pool},
+    const pass p = {.crew = {kernels, pool, state->blocks},
                     .state = state,
                     .lm = lm,
                     .R = state->options.rows,

@@ -3,46 +3,79 @@
 #include "lm.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "model.h"
 
-static const float *vector(sm_binder *binder, const char *module, int layer, const char *name,
-                           int n)
+#define ROOT  "decoder.model.decoder."
+#define LAYER ROOT "layers.%d."
+#define SELF  LAYER "self_attn."
+#define CROSS LAYER "encoder_attn."
+
+static const float *vector(sm_binder *binder, const char *module, const char *name, int n)
 {
     const int64_t shape[1] = {n};
-    if (layer < 0) return sm_bind(binder, 1, shape, "%s.%s", module, name);
-    return sm_bind(binder, 1, shape, "%s.%d.%s", module, layer, name);
+    return sm_bind(binder, 1, shape, "%s.%s", module, name);
 }
 
-static const float *matrix(sm_binder *binder, const char *module, int layer, const char *name,
-                           int rows, int columns)
+static void bind_norm(sm_norm *norm, sm_binder *binder, int d, const char *module)
 {
-    const int64_t shape[2] = {rows, columns};
-    if (layer < 0) return sm_bind(binder, 2, shape, "%s.%s", module, name);
-    return sm_bind(binder, 2, shape, "%s.%d.%s", module, layer, name);
+    norm->weight = vector(binder, module, "weight", d);
+    norm->bias = vector(binder, module, "bias", d);
 }
 
-#define LAYERS "decoder.model.decoder.layers"
+static void bind_layer_norm(sm_norm *norm, sm_binder *binder, int d, int i, const char *name)
+{
+    char module[96];
+    snprintf(module, sizeof module, LAYER "%s", i, name);
+    bind_norm(norm, binder, d, module);
+}
 
+/* In the order of the fingerprint, as all that follows. */
 static void bind_layer(sm_lm_layer *layer, sm_binder *binder, int i, const sm_lm_config *config)
 {
     const int d = config->hidden, ffn = config->ffn;
-    layer->self.norm = vector(binder, LAYERS, i, "self_attn_layer_norm.weight", d);
-    layer->self.norm_bias = vector(binder, LAYERS, i, "self_attn_layer_norm.bias", d);
-    layer->self.q = matrix(binder, LAYERS, i, "self_attn.q_proj.weight", d, d);
-    layer->self.k = matrix(binder, LAYERS, i, "self_attn.k_proj.weight", d, d);
-    layer->self.v = matrix(binder, LAYERS, i, "self_attn.v_proj.weight", d, d);
-    layer->self.out = matrix(binder, LAYERS, i, "self_attn.out_proj.weight", d, d);
-    layer->cross.norm = vector(binder, LAYERS, i, "encoder_attn_layer_norm.weight", d);
-    layer->cross.norm_bias = vector(binder, LAYERS, i, "encoder_attn_layer_norm.bias", d);
-    layer->cross.q = matrix(binder, LAYERS, i, "encoder_attn.q_proj.weight", d, d);
-    layer->cross.k = matrix(binder, LAYERS, i, "encoder_attn.k_proj.weight", d, d);
-    layer->cross.v = matrix(binder, LAYERS, i, "encoder_attn.v_proj.weight", d, d);
-    layer->cross.out = matrix(binder, LAYERS, i, "encoder_attn.out_proj.weight", d, d);
-    layer->norm = vector(binder, LAYERS, i, "final_layer_norm.weight", d);
-    layer->norm_bias = vector(binder, LAYERS, i, "final_layer_norm.bias", d);
-    layer->fc1 = matrix(binder, LAYERS, i, "fc1.weight", ffn, d);
-    layer->fc2 = matrix(binder, LAYERS, i, "fc2.weight", d, ffn);
+    bind_layer_norm(&layer->self_norm, binder, d, i, "self_attn_layer_norm");
+    sm_bind_matrix(binder, &layer->qkv, 3 * d, d,
+                   SELF "q_proj.weight " SELF "k_proj.weight " SELF "v_proj.weight", i, i, i);
+    sm_bind_matrix(binder, &layer->out, d, d, SELF "out_proj.weight", i);
+    bind_layer_norm(&layer->cross_norm, binder, d, i, "encoder_attn_layer_norm");
+    sm_bind_matrix(binder, &layer->cross_q, d, d, CROSS "q_proj.weight", i);
+    sm_bind_matrix(binder, &layer->cross_kv, 2 * d, d, CROSS "k_proj.weight " CROSS "v_proj.weight",
+                   i, i);
+    sm_bind_matrix(binder, &layer->cross_out, d, d, CROSS "out_proj.weight", i);
+    bind_layer_norm(&layer->norm, binder, d, i, "final_layer_norm");
+    sm_bind_matrix(binder, &layer->fc1, ffn, d, LAYER "fc1.weight", i);
+    sm_bind_matrix(binder, &layer->fc2, d, ffn, LAYER "fc2.weight", i);
+}
+
+static void bind_heads(sm_lm *lm, sm_binder *binder)
+{
+    const int K = lm->config.codebooks;
+    char names[SM_NAMES_SIZE];
+    size_t used = 0;
+    for (int k = 0; k < K; k++)
+        used +=
+            (size_t)snprintf(names + used, sizeof names - used, "decoder.lm_heads.%d.weight ", k);
+    sm_bind_matrix(binder, &lm->heads, K * lm->config.vocab, lm->config.hidden, "%s", names);
+}
+
+static void bind_all(sm_lm *lm, sm_binder *binder)
+{
+    const sm_lm_config *config = &lm->config;
+    const int d = config->hidden;
+    for (int k = 0; k < config->codebooks; k++)
+        sm_bind_table(binder, &lm->embed[k], config->vocab + 1, d, ROOT "embed_tokens.%d.weight",
+                      k);
+    for (int i = 0; i < config->layers; i++) bind_layer(&lm->layers[i], binder, i, config);
+    bind_norm(&lm->norm, binder, d, ROOT "layer_norm");
+    bind_heads(lm, binder);
+    /* The reference makes this layer only where the widths differ. */
+    if (lm->text_hidden != d || sm_binder_has(binder, "enc_to_dec_proj.weight")) {
+        sm_bind_matrix(binder, &lm->project, d, lm->text_hidden, "enc_to_dec_proj.weight");
+        lm->project_bias = vector(binder, "enc_to_dec_proj", "bias", d);
+    }
+    lm->packed = sm_format_packed(lm->heads.format);
 }
 
 /* f_i = exp(-i ln(10000) / (half - 1)), half = d / 2. */
@@ -52,24 +85,6 @@ static const double *frequencies(sm_arena *arena, int half)
     if (f == NULL) return NULL;
     for (int i = 0; i < half; i++) f[i] = exp(-i * log(10000.0) / (half - 1));
     return f;
-}
-
-static void bind_tables(sm_lm *lm, sm_binder *binder)
-{
-    const sm_lm_config *config = &lm->config;
-    const int d = config->hidden;
-    for (int k = 0; k < config->codebooks; k++) {
-        lm->embed[k] =
-            matrix(binder, "decoder.model.decoder.embed_tokens", k, "weight", config->vocab + 1, d);
-        lm->heads[k] = matrix(binder, "decoder.lm_heads", k, "weight", config->vocab, d);
-    }
-    lm->norm = vector(binder, "decoder.model.decoder.layer_norm", -1, "weight", d);
-    lm->norm_bias = vector(binder, "decoder.model.decoder.layer_norm", -1, "bias", d);
-    /* The reference makes this layer only where the widths differ. */
-    if (lm->text_hidden != d || sm_binder_has(binder, "enc_to_dec_proj.weight")) {
-        lm->project = matrix(binder, "enc_to_dec_proj", -1, "weight", d, lm->text_hidden);
-        lm->project_bias = vector(binder, "enc_to_dec_proj", -1, "bias", d);
-    }
 }
 
 smitin_status sm_lm_new(sm_lm **out, const sm_lm_config *config, int text_hidden, sm_binder *binder,
@@ -99,8 +114,10 @@ smitin_status sm_lm_new(sm_lm **out, const sm_lm_config *config, int text_hidden
     lm->text_hidden = text_hidden;
     lm->frequencies = f;
     lm->layers = layers;
-    bind_tables(lm, binder);
-    for (int i = 0; i < config->layers; i++) bind_layer(&layers[i], binder, i, config);
+    sm_fingerprint *fingerprint = sm_fingerprint_begin(config, binder, error);
+    if (fingerprint == NULL) return SMITIN_ERROR_MEMORY;
+    bind_all(lm, binder);
+    SM_TRY(sm_fingerprint_end(fingerprint, binder, lm->fingerprint, error));
     *out = lm;
     return SMITIN_OK;
 }
@@ -113,7 +130,10 @@ const sm_lm_config *sm_lm_get_config(const sm_lm *lm)
 void sm_lm_project_heads(const sm_lm *lm, const sm_kernels *kernels, int layer, const float *v,
                          float *displacement)
 {
-    const int d = lm->config.hidden;
-    kernels->matmul(displacement, (size_t)d, v, (size_t)d, lm->layers[layer].self.out, NULL, 1, d,
-                    0, d);
+    sm_matrix_times(kernels, &lm->layers[layer].out, v, displacement);
+}
+
+const char *sm_lm_fingerprint(const sm_lm *lm)
+{
+    return lm->fingerprint;
 }

@@ -15,31 +15,33 @@ typedef struct sm_lm sm_lm;
 typedef struct sm_lm_state sm_lm_state;
 
 /* Bind "decoder.*" and "enc_to_dec_proj.*" (which may be missing where the text has d features
- * already); everything lives in the binder's arena. Missing or wrong tensors are noted in the
- * binder: the model may be used only once sm_binder_finish has said SMITIN_OK. */
+ * already), linear layers in the binder's format; everything lives in the binder's arena. Missing
+ * or wrong tensors are noted in the binder: the model may be used only once sm_binder_finish has
+ * said SMITIN_OK. */
 smitin_status sm_lm_new(sm_lm **lm, const sm_lm_config *config, int text_hidden, sm_binder *binder,
                         smitin_error *error);
 const sm_lm_config *sm_lm_get_config(const sm_lm *lm);
 
-/* displacement [d] = W_O(layer) . v[H, D]: what adding v to the heads does to the attention output.
- */
+/* displacement [d] = W_O(layer) . v[H, D]: what adding v to the heads does to the attention output,
+ * up to rounding; with q8 and q4 weights, whose products round the heads to 8 bits, up to that. */
 void sm_lm_project_heads(const sm_lm *lm, const sm_kernels *kernels, int layer, const float *v,
                          float *displacement);
 
-/* SHA-256 (hex) of the decoder's weights rounded to f16, so that f32 and f16 files of one model
- * agree. Hashed are, in this order: the text "smitin-lm-1"; L, H and K; then the tensors
- * embed_tokens 0..K-1; of every layer the self-attention (norm weight, norm bias, q, k, v, out),
- * the cross-attention (likewise), the norm before the feed-forward (weight, bias), fc1, fc2; the
- * final norm (weight, bias); lm_heads 0..K-1; enc_to_dec_proj (weight, bias) when there is one. A
- * tensor is its rows (1 for a vector) and columns, then its values row by row. Numbers are
- * little-endian, 32 bits for sizes. */
-smitin_status sm_lm_fingerprint(const sm_lm *lm, char hex[65], smitin_error *error);
+/* SHA-256 (hex, static as long as the model) of the decoder's weights in the file rounded to f16,
+ * so that f32 and f16 files of one model agree, whatever format they are loaded in. Hashed are, in
+ * this order: the text "smitin-lm-1"; L, H and K; then the tensors embed_tokens 0..K-1; of every
+ * layer the self-attention (norm weight, norm bias, q, k, v, out), the cross-attention (likewise),
+ * the norm before the feed-forward (weight, bias), fc1, fc2; the final norm (weight, bias);
+ * lm_heads 0..K-1; enc_to_dec_proj (weight, bias) when there is one. A tensor is its rows (1 for a
+ * vector) and columns, then its values row by row. Numbers are little-endian, 32 bits for sizes. */
+const char *sm_lm_fingerprint(const sm_lm *lm);
 
 typedef struct sm_lm_state_options {
     int rows;        /* R */
     int max_columns; /* of the whole timeline */
     int max_batch;   /* T: most columns of one pass */
     int max_text;    /* longest text condition in tokens; 0 = none ever */
+    sm_format cache; /* of keys and values: f32, f16 or q8 */
 } sm_lm_state_options;
 
 /* A state with all memory it will ever need. Free with sm_lm_state_free. */

@@ -22,8 +22,17 @@ static int least(int a, int b)
     return a < b ? a : b;
 }
 
+static bool cache_format(sm_format format)
+{
+    return format == SM_FORMAT_F32 || format == SM_FORMAT_F16 || format == SM_FORMAT_Q8;
+}
+
 static smitin_status check(const sm_lm_state_options *o, smitin_error *error)
 {
+    if (!cache_format(o->cache))
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "keys and values cannot be kept in %s; use f32, f16 or q8",
+                       sm_format_name(o->cache));
     if (o->rows >= 1 && o->rows <= MAX_ROWS && o->max_columns >= 1 &&
         o->max_columns <= MAX_COLUMNS && o->max_batch >= 1 && o->max_batch <= o->max_columns &&
         o->max_text >= 0 && o->max_text <= MAX_TEXT) {
@@ -37,31 +46,55 @@ static smitin_status check(const sm_lm_state_options *o, smitin_error *error)
                    MAX_TEXT);
 }
 
-static int take_all(sm_lm_state *s)
+static size_t most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static bool take_caches(sm_lm_state *s)
+{
+    const sm_lm_state_options *o = &s->options;
+    const size_t runs =
+        (size_t)s->lm->config.layers * (size_t)o->rows * (size_t)s->lm->config.heads;
+    return sm_cache_take(&s->cache, s->arena, o->cache, runs, o->max_columns, s->lm->head_size) &&
+           sm_cache_take(&s->cross, s->arena, o->cache, runs, o->max_text, s->lm->head_size);
+}
+
+/* Room for the rows of every product: those of a pass and those of a text. */
+static bool take_blocks(sm_lm_state *s)
+{
+    const sm_lm_config *config = &s->lm->config;
+    const size_t rows = (size_t)s->options.rows * (size_t)s->options.max_batch;
+    const size_t pass =
+        rows * sm_blocks(config->ffn > config->hidden ? config->ffn : config->hidden);
+    const int text = s->lm->text_hidden > config->hidden ? s->lm->text_hidden : config->hidden;
+    if (!s->lm->packed) return true;
+    s->blocks =
+        SM_TAKE(s->arena, most(pass, (size_t)s->options.max_text * sm_blocks(text)), sm_block);
+    return s->blocks != NULL;
+}
+
+static bool take_all(sm_lm_state *s)
 {
     const sm_lm_config *config = &s->lm->config;
     const size_t d = (size_t)config->hidden, R = (size_t)s->options.rows;
-    const size_t cache = (size_t)config->layers * R * d * (size_t)s->options.max_columns;
-    const size_t cross = (size_t)config->layers * R * d * (size_t)s->options.max_text;
+    const size_t text = (size_t)s->options.max_text;
     const size_t batch = R * (size_t)s->options.max_batch;
     s->slots = least(SLOTS, s->options.max_batch);
     s->scores_length =
         s->options.max_columns > s->options.max_text ? s->options.max_columns : s->options.max_text;
-    s->k = SM_TAKE(s->arena, cache, float);
-    s->v = SM_TAKE(s->arena, cache, float);
-    s->cross_k = SM_TAKE(s->arena, cross, float);
-    s->cross_v = SM_TAKE(s->arena, cross, float);
     s->text = SM_TAKE(s->arena, R, int);
     s->x = SM_TAKE(s->arena, batch * d, float);
     s->y = SM_TAKE(s->arena, batch * d, float);
     s->z = SM_TAKE(s->arena, batch * d, float);
-    s->a = SM_TAKE(s->arena, batch * d, float);
+    s->a = SM_TAKE(s->arena, 3 * batch * d, float);
     s->f = SM_TAKE(s->arena, batch * (size_t)config->ffn, float);
     s->scores = SM_TAKE(
         s->arena, R * (size_t)config->heads * (size_t)s->slots * (size_t)s->scores_length, float);
-    s->text_states = SM_TAKE(s->arena, (size_t)s->options.max_text * d, float);
-    return s->k && s->v && s->cross_k && s->cross_v && s->text && s->x && s->y && s->z && s->a &&
-           s->f && s->scores && s->text_states;
+    s->text_states = SM_TAKE(s->arena, text * d, float);
+    s->text_kv = SM_TAKE(s->arena, 2 * text * d, float);
+    return take_caches(s) && take_blocks(s) && s->text && s->x && s->y && s->z && s->a && s->f &&
+           s->scores && s->text_states && s->text_kv;
 }
 
 smitin_status sm_lm_state_new(sm_lm_state **out, const sm_lm *lm,
@@ -81,8 +114,9 @@ smitin_status sm_lm_state_new(sm_lm_state **out, const sm_lm *lm,
         }
     }
     sm_arena_free(arena);
-    const size_t cache = 2 * sizeof(float) * (size_t)lm->config.layers * (size_t)lm->config.hidden *
-                         (size_t)options->rows * (size_t)options->max_columns;
+    const size_t runs =
+        (size_t)lm->config.layers * (size_t)options->rows * (size_t)lm->config.heads;
+    const size_t cache = sm_cache_bytes(options->cache, runs, options->max_columns, lm->head_size);
     return sm_fail_memory(error, "the decoder's key/value cache", cache);
 }
 
@@ -104,27 +138,22 @@ int sm_lm_state_column(const sm_lm_state *state)
 typedef struct text_job {
     const sm_kernels *kernels;
     const sm_lm_state *state;
-    int row, tokens;
+    int layer, row;
 } text_job;
 
-/* One item: keys and values of one head of one layer, written where attention will read them. */
+/* Tokens first..last-1: keys and values of one layer, from scratch to where attention reads them.
+ */
 static void text_task(void *context, int worker, int first, int last)
 {
     const text_job *job = context;
     const sm_lm_state *s = job->state;
-    const int H = s->lm->config.heads, D = s->lm->head_size, d = s->lm->config.hidden;
+    const size_t H = (size_t)s->lm->config.heads, D = (size_t)s->lm->head_size, d = H * D;
+    const size_t runs = ((size_t)job->layer * (size_t)s->options.rows + (size_t)job->row) * H;
     (void)worker;
-    for (int item = first; item < last; item++) {
-        const int layer = item / H, head = item % H;
-        const sm_attention_weights *w = &s->lm->layers[layer].cross;
-        const size_t run =
-            ((size_t)layer * (size_t)s->options.rows + (size_t)job->row) * (size_t)H + (size_t)head;
-        const size_t to = run * (size_t)s->options.max_text * (size_t)D;
-        const size_t from = (size_t)head * (size_t)D * (size_t)d;
-        job->kernels->matmul(s->cross_k + to, (size_t)D, s->text_states, (size_t)d, w->k + from,
-                             NULL, job->tokens, d, 0, D);
-        job->kernels->matmul(s->cross_v + to, (size_t)D, s->text_states, (size_t)d, w->v + from,
-                             NULL, job->tokens, d, 0, D);
+    for (int token = first; token < last; token++) {
+        const float *k = s->text_kv + (size_t)token * 2 * d;
+        for (size_t h = 0; h < H; h++)
+            sm_cache_store(&s->cross, job->kernels, runs + h, token, k + h * D, k + d + h * D);
     }
 }
 
@@ -132,27 +161,33 @@ void sm_lm_condition(sm_lm_state *state, const sm_kernels *kernels, sm_pool *poo
                      const float *hidden, int tokens)
 {
     const sm_lm *lm = state->lm;
-    const int d = lm->config.hidden;
+    const size_t d = (size_t)lm->config.hidden;
+    const sm_crew crew = {kernels, pool, state->blocks};
     assert(row >= 0 && row < state->options.rows && tokens >= 0 &&
            tokens <= state->options.max_text);
     state->text[row] = tokens;
     if (tokens == 0) return;
-    if (lm->project != NULL) {
-        const sm_crew crew = {kernels, pool};
+    if (lm->project.values != NULL) {
         const sm_linear project = {.y = state->text_states,
-                                   .ldy = (size_t)d,
+                                   .ldy = d,
                                    .x = hidden,
                                    .ldx = (size_t)lm->text_hidden,
-                                   .w = lm->project,
+                                   .w = &lm->project,
                                    .bias = lm->project_bias,
-                                   .rows = tokens,
-                                   .M = lm->text_hidden,
-                                   .N = d};
+                                   .rows = tokens};
         sm_linear_run(&crew, &project);
     } else {
-        memcpy(state->text_states, hidden, (size_t)tokens * (size_t)d * sizeof *hidden);
+        memcpy(state->text_states, hidden, (size_t)tokens * d * sizeof *hidden);
     }
-    text_job job = {kernels, state, row, tokens};
-    sm_pool_run(pool, text_task, &job, lm->config.layers * lm->config.heads,
-                sm_grain(2.0 * tokens * d * lm->head_size));
+    for (int layer = 0; layer < lm->config.layers; layer++) {
+        const sm_linear kv = {.y = state->text_kv,
+                              .ldy = 2 * d,
+                              .x = state->text_states,
+                              .ldx = d,
+                              .w = &lm->layers[layer].cross_kv,
+                              .rows = tokens};
+        text_job job = {kernels, state, layer, row};
+        sm_linear_run(&crew, &kv);
+        sm_pool_run(pool, text_task, &job, tokens, sm_grain(8.0 * (double)d));
+    }
 }

@@ -9,38 +9,42 @@
 #include "t5.h"
 
 #include <math.h>
+#include <stdalign.h>
 #include <string.h>
 
+#include "../kernels/linear.h"
+
 typedef struct block {
-    const float *norm1;     /* [C] */
-    const float *q, *k, *v; /* [A, C] */
-    const float *o;         /* [C, A] */
-    const float *norm2;     /* [C] */
-    const float *wi;        /* [F, C] */
-    const float *wo;        /* [C, F] */
+    const float *norm1; /* [C] */
+    sm_matrix qkv;      /* [3 A, C]: queries, keys, values */
+    sm_matrix o;        /* [C, A] */
+    const float *norm2; /* [C] */
+    sm_matrix wi;       /* [F, C] */
+    sm_matrix wo;       /* [C, F] */
 } block;
 
 struct sm_t5 {
     sm_text_config config;
-    const float *embedding; /* [vocab, C] */
-    const float *relative;  /* [buckets, H] */
-    const float *norm;      /* [C] */
+    sm_matrix embedding;   /* [vocab, C] */
+    const float *relative; /* [buckets, H] */
+    const float *norm;     /* [C] */
     block *blocks;
 };
 
 static void bind_block(block *b, const sm_text_config *c, sm_binder *binder, int i)
 {
-    const int64_t C = c->hidden, A = (int64_t)c->heads * c->head_size, F = c->ffn;
-    const int64_t in[] = {A, C}, out[] = {C, A}, wide[] = {F, C}, narrow[] = {C, F}, vector[] = {C};
-#define PREFIX "text_encoder.encoder.block.%d.layer."
+    const int C = c->hidden, A = c->heads * c->head_size, F = c->ffn;
+    const int64_t vector[] = {C};
+#define PREFIX    "text_encoder.encoder.block.%d.layer."
+#define ATTENTION PREFIX "0.SelfAttention."
     b->norm1 = sm_bind(binder, 1, vector, PREFIX "0.layer_norm.weight", i);
-    b->q = sm_bind(binder, 2, in, PREFIX "0.SelfAttention.q.weight", i);
-    b->k = sm_bind(binder, 2, in, PREFIX "0.SelfAttention.k.weight", i);
-    b->v = sm_bind(binder, 2, in, PREFIX "0.SelfAttention.v.weight", i);
-    b->o = sm_bind(binder, 2, out, PREFIX "0.SelfAttention.o.weight", i);
+    sm_bind_matrix(binder, &b->qkv, 3 * A, C,
+                   ATTENTION "q.weight " ATTENTION "k.weight " ATTENTION "v.weight", i, i, i);
+    sm_bind_matrix(binder, &b->o, C, A, ATTENTION "o.weight", i);
     b->norm2 = sm_bind(binder, 1, vector, PREFIX "1.layer_norm.weight", i);
-    b->wi = sm_bind(binder, 2, wide, PREFIX "1.DenseReluDense.wi.weight", i);
-    b->wo = sm_bind(binder, 2, narrow, PREFIX "1.DenseReluDense.wo.weight", i);
+    sm_bind_matrix(binder, &b->wi, F, C, PREFIX "1.DenseReluDense.wi.weight", i);
+    sm_bind_matrix(binder, &b->wo, C, F, PREFIX "1.DenseReluDense.wo.weight", i);
+#undef ATTENTION
 #undef PREFIX
 }
 
@@ -55,14 +59,13 @@ smitin_status sm_t5_new(sm_t5 **t5, const sm_text_config *config, sm_binder *bin
     }
     made->config = *config;
     made->blocks = blocks;
-    const int64_t embedding[] = {config->vocab, config->hidden};
     const int64_t relative[] = {config->buckets, config->heads};
     const int64_t vector[] = {config->hidden};
     /* The two names are tied; a file keeps one of them or both. */
     const char *name = "text_encoder.shared.weight",
                *tied = "text_encoder.encoder.embed_tokens.weight";
     if (!sm_binder_has(binder, "%s", name) && sm_binder_has(binder, "%s", tied)) name = tied;
-    made->embedding = sm_bind(binder, 2, embedding, "%s", name);
+    sm_bind_table(binder, &made->embedding, config->vocab, config->hidden, "%s", name);
     made->relative =
         sm_bind(binder, 2, relative,
                 "text_encoder.encoder.block.0.layer.0.SelfAttention.relative_attention_bias."
@@ -75,26 +78,34 @@ smitin_status sm_t5_new(sm_t5 **t5, const sm_text_config *config, sm_binder *bin
 
 /* Where the parts of the scratch lie. */
 typedef struct buffers {
-    float *x, *y;         /* [T, C] residual stream, and what is fed to or comes from a sublayer */
-    float *q, *k, *v, *z; /* [T, A] */
-    float *f;             /* [T, F] */
-    float *bias;          /* [H, 2T-1] by distance: entry j - i + T - 1 */
-    float *scores;        /* [H, T] */
+    float *x, *y;     /* [T, C] residual stream, and what is fed to or comes from a sublayer */
+    float *qkv;       /* [T, 3 A] */
+    float *z;         /* [T, A] */
+    float *f;         /* [T, F] */
+    float *bias;      /* [H, 2T-1] by distance: entry j - i + T - 1 */
+    float *scores;    /* [H, T] */
+    sm_block *blocks; /* of sm_crew: [T] rows of the longest input */
     size_t total;
 } buffers;
+
+_Static_assert(sizeof(sm_block) % sizeof(float) == 0 && alignof(sm_block) == alignof(float),
+               "blocks lie in the scratch of floats");
 
 static buffers lay_out(const sm_text_config *config, int tokens, float *base)
 {
     const size_t T = (size_t)tokens, C = (size_t)config->hidden, H = (size_t)config->heads;
     const size_t A = H * (size_t)config->head_size, F = (size_t)config->ffn;
-    const size_t sizes[] = {T * C, T * C, T * A,           T * A, T * A,
-                            T * A, T * F, H * (2 * T - 1), H * T};
+    const size_t longest = A > F ? (A > C ? A : C) : (F > C ? F : C);
+    const size_t blocks = T * sm_blocks((int)longest) * (sizeof(sm_block) / sizeof(float));
+    const size_t sizes[] = {T * C, T * C, 3 * T * A, T * A, T * F, H * (2 * T - 1), H * T, blocks};
     buffers b = {0};
-    float **const parts[] = {&b.x, &b.y, &b.q, &b.k, &b.v, &b.z, &b.f, &b.bias, &b.scores};
+    float *room = NULL;
+    float **const parts[] = {&b.x, &b.y, &b.qkv, &b.z, &b.f, &b.bias, &b.scores, &room};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         if (base != NULL) *parts[i] = base + b.total;
         b.total += sizes[i];
     }
+    b.blocks = (sm_block *)(void *)room;
     return b;
 }
 
@@ -129,26 +140,18 @@ static void fill_bias(const sm_t5 *t5, int T, float *bias)
     }
 }
 
-/* y [R, N] = x [R, M] . w [N, M], outputs cut into chunks among the workers. */
-typedef struct product {
-    const sm_kernels *kernels;
-    float *y;
-    const float *x, *w;
-    int R, N, M;
-} product;
-
-static void run_product(void *context, int worker, int first, int last)
+/* y [T, w.N] = after(x [T, w.M] . w^T) */
+static void multiply(const sm_crew *crew, float *y, const float *x, const sm_matrix *w, int T,
+                     sm_activation after)
 {
-    const product *p = context;
-    (void)worker;
-    p->kernels->matmul(p->y, (size_t)p->N, p->x, (size_t)p->M, p->w, NULL, p->R, p->M, first, last);
-}
-
-static void multiply(const sm_kernels *kernels, sm_pool *pool, float *y, const float *x,
-                     const float *w, int R, int N, int M)
-{
-    product p = {kernels, y, x, w, R, N, M};
-    sm_pool_run(pool, run_product, &p, N, 64);
+    const sm_linear linear = {.y = y,
+                              .ldy = (size_t)w->N,
+                              .x = x,
+                              .ldx = (size_t)w->M,
+                              .w = w,
+                              .rows = T,
+                              .after = after};
+    sm_linear_run(crew, &linear);
 }
 
 typedef struct attention {
@@ -165,11 +168,11 @@ static void run_attention(void *context, int worker, int first, int last)
     (void)worker;
     for (int h = first; h < last; h++) {
         const size_t offset = (size_t)h * D;
+        const float *q = a->b->qkv + offset;
         for (size_t i = 0; i < T; i++) {
             const float *bias = a->b->bias + (size_t)h * (2 * T - 1) + (T - 1 - i);
-            a->kernels->attend(a->b->z + i * A + offset, a->b->q + i * A + offset, a->b->k + offset,
-                               a->b->v + offset, A, bias, 1.0f, a->T, a->D,
-                               a->b->scores + (size_t)h * T);
+            a->kernels->attend(a->b->z + i * A + offset, q + i * 3 * A, q + A, q + 2 * A, 3 * A,
+                               bias, 1.0f, a->T, a->D, a->b->scores + (size_t)h * T);
         }
     }
 }
@@ -184,29 +187,21 @@ static void norm_rows(const sm_t5 *t5, const sm_kernels *kernels, float *y, cons
     }
 }
 
-static void run_block(const sm_t5 *t5, const block *w, const sm_kernels *kernels, sm_pool *pool,
-                      const buffers *b, int T)
+static void run_block(const sm_t5 *t5, const block *w, const sm_crew *crew, const buffers *b, int T)
 {
     const sm_text_config *c = &t5->config;
-    const int C = c->hidden, A = c->heads * c->head_size, F = c->ffn;
+    const sm_kernels *kernels = crew->kernels;
     norm_rows(t5, kernels, b->y, b->x, w->norm1, T);
-    multiply(kernels, pool, b->q, b->y, w->q, T, A, C);
-    multiply(kernels, pool, b->k, b->y, w->k, T, A, C);
-    multiply(kernels, pool, b->v, b->y, w->v, T, A, C);
+    multiply(crew, b->qkv, b->y, &w->qkv, T, SM_PLAIN);
     attention a = {kernels, b, T, c->heads, c->head_size};
-    sm_pool_run(pool, run_attention, &a, c->heads, 1);
-    multiply(kernels, pool, b->y, b->z, w->o, T, C, A);
-    for (int t = 0; t < T; t++) {
-        kernels->axpy(b->x + (size_t)t * (size_t)C, 1.0f, b->y + (size_t)t * (size_t)C, C);
-    }
+    sm_pool_run(crew->pool, run_attention, &a, c->heads, 1);
+    multiply(crew, b->y, b->z, &w->o, T, SM_PLAIN);
+    kernels->axpy(b->x, 1.0f, b->y, T * c->hidden);
 
     norm_rows(t5, kernels, b->y, b->x, w->norm2, T);
-    multiply(kernels, pool, b->f, b->y, w->wi, T, F, C);
-    for (size_t i = 0; i < (size_t)T * (size_t)F; i++) b->f[i] = b->f[i] > 0 ? b->f[i] : 0;
-    multiply(kernels, pool, b->y, b->f, w->wo, T, C, F);
-    for (int t = 0; t < T; t++) {
-        kernels->axpy(b->x + (size_t)t * (size_t)C, 1.0f, b->y + (size_t)t * (size_t)C, C);
-    }
+    multiply(crew, b->f, b->y, &w->wi, T, SM_RELU);
+    multiply(crew, b->y, b->f, &w->wo, T, SM_PLAIN);
+    kernels->axpy(b->x, 1.0f, b->y, T * c->hidden);
 }
 
 smitin_status sm_t5_encode(const sm_t5 *t5, const sm_kernels *kernels, sm_pool *pool,
@@ -226,10 +221,11 @@ smitin_status sm_t5_encode(const sm_t5 *t5, const sm_kernels *kernels, sm_pool *
     }
     buffers b = lay_out(c, tokens, scratch);
     for (int t = 0; t < tokens; t++) {
-        memcpy(b.x + (size_t)t * C, t5->embedding + (size_t)ids[t] * C, C * sizeof(float));
+        sm_matrix_read(b.x + (size_t)t * C, &t5->embedding, ids[t], 0, c->hidden);
     }
     fill_bias(t5, tokens, b.bias);
-    for (int i = 0; i < c->layers; i++) run_block(t5, &t5->blocks[i], kernels, pool, &b, tokens);
+    const sm_crew crew = {kernels, pool, b.blocks};
+    for (int i = 0; i < c->layers; i++) run_block(t5, &t5->blocks[i], &crew, &b, tokens);
     norm_rows(t5, kernels, out, b.x, t5->norm, tokens);
     for (size_t i = 0; i < (size_t)tokens * C; i++) {
         if (isfinite(out[i])) continue;

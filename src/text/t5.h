@@ -25,8 +25,8 @@ smitin_status sm_tokenizer_encode(const sm_tokenizer *tokenizer, const char *tex
 
 typedef struct sm_t5 sm_t5;
 
-/* Bind "text_encoder.*" of the binder's file; everything lives in its arena. Misses are noted in
- * the binder. */
+/* Bind "text_encoder.*" of the binder's file, linear layers in its format; everything lives in its
+ * arena. Misses are noted in the binder. */
 smitin_status sm_t5_new(sm_t5 **t5, const sm_text_config *config, sm_binder *binder,
                         smitin_error *error);
 

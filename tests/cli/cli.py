@@ -76,6 +76,8 @@ class Usage(Case):
             (["--knob", "drums:loud"], "percentage"), (["--knob", "drums:200%"], "percentage"), (["--knob", ":5"], "names no"),
             (["--cpu-level", "mmx"], "mmx"), (["-d", "100"], "range"), (["--bpm", "120"], "--bars"),
             (["--bars", "0", "--bpm", "120"], "--bars"), (["--bars", "2", "--bpm", "120"], "both give a length"),
+            (["-q", "q5"], "file, f32, f16, bf16, q8, q4"),
+            (["-q"], "--quantize"), (["-q", ""], "--quantize"), (["--cache", "bf16"], "f16, f32, q8"),
         ):
             with self.subTest(arguments):
                 self.assert_refused(self.generate(*arguments), 2, word)
@@ -99,14 +101,31 @@ class Generate(Case):
         self.assertEqual(len(settings["fingerprint"]), 64)
         self.assert_left("a.wav", "b.wav", "c.wav", "a.json", "b.json", "c.json")
 
+    def test_formats(self):
+        """Every format plays; the settings name it; one thread and three make the same."""
+        made = {}
+        for weights, cache in (("file", "f16"), ("f32", "f32"), ("bf16", "f16"), ("q8", "q8"), ("q4", "f16")):
+            for threads in ("1", "3"):
+                name = "-".join((weights, cache, threads))
+                result = self.generate("-s", 5, "-t", threads, "-q", weights, "--cache", cache, "-o", name + ".wav")
+                self.assertEqual(result.returncode, 0, result.stderr)
+                made[name] = wave.open(str(self.folder / (name + ".wav"))).readframes(RATE)
+            self.assertEqual(made[name], made["-".join((weights, cache, "1"))])
+            settings = json.loads((self.folder / (name + ".json")).read_text())
+            self.assertEqual((settings.get("weights", "file"), settings.get("cache", "f16")), (weights, cache))
+            again = smitin("generate", "--from", name + ".json", "-o", "again.wav", folder=self.folder)
+            self.assertEqual(again.returncode, 0, again.stderr)
+            self.assertEqual(wave.open(str(self.folder / "again.wav")).readframes(RATE), made[name])
+        self.assertNotEqual(made["q4-f16-1"], made["f32-f32-1"])
+
     def test_seed_is_told(self):
         result = self.generate("-o", "a.wav")
         seed = json.loads((self.folder / "a.json").read_text())["seed"]
         self.assertIn("seed %d" % seed, result.stderr.decode())
 
     def test_variations_are_single_runs(self):
-        self.assertEqual(self.generate("-b", 3, "-s", 8, "-q", "-o", "x.wav").returncode, 0)
-        self.assertEqual(self.generate("-s", 10, "-q", "-o", "y.wav").returncode, 0)
+        self.assertEqual(self.generate("-b", 3, "-s", 8, "--quiet", "-o", "x.wav").returncode, 0)
+        self.assertEqual(self.generate("-s", 10, "--quiet", "-o", "y.wav").returncode, 0)
         self.assert_left("y.json", "y.wav", *("x-00%d.%s" % (i, s) for i in range(3) for s in ("wav", "json")))
         third = wave.open(str(self.folder / "x-002.wav")).readframes(RATE)
         self.assertEqual(third, wave.open(str(self.folder / "y.wav")).readframes(RATE))
@@ -126,8 +145,8 @@ class Generate(Case):
                      ["-s", 6, "--rate", 4410], ["-s", 6, "--lufs", "-20", "--level", "running", "--rate", 48000],
                      ["-s", 6, "-i", "clip.wav", "--keep-prompt", "no"]):
             with self.subTest(case):
-                self.assertEqual(self.generate(*case, "-q", "-o", "file.wav").returncode, 0)
-                piped = self.generate(*case, "-q", "-o", "-")
+                self.assertEqual(self.generate(*case, "--quiet", "-o", "file.wav").returncode, 0)
+                piped = self.generate(*case, "--quiet", "-o", "-")
                 self.assertEqual(piped.returncode, 0, piped.stderr)
                 self.assertEqual(piped.stdout, (self.folder / "file.wav").read_bytes())
         self.assertLess(json.loads((self.folder / "file.json").read_text())["limited_db"], 0)
@@ -150,7 +169,7 @@ class Generate(Case):
 
     def test_text(self):
         for name, text in (("a", "slow jazz"), ("b", "slow jazz"), ("c", "fast rock with drums"), ("d", "")):
-            result = self.generate("-s", 2, "-p", text, "-q", "-o", name + ".wav")
+            result = self.generate("-s", 2, "-p", text, "--quiet", "-o", name + ".wav")
             self.assertEqual(result.returncode, 0, result.stderr)
         audio = [wave.open(str(self.folder / (n + ".wav"))).readframes(RATE) for n in "abcd"]
         self.assertEqual(audio[0], audio[1])
@@ -158,7 +177,7 @@ class Generate(Case):
         self.assertEqual(json.loads((self.folder / "c.json").read_text())["prompt"], "fast rock with drums")
 
     def test_json(self):
-        result = self.generate("-o", "a.wav", "--json", "-q")
+        result = self.generate("-o", "a.wav", "--json", "--quiet")
         self.assertEqual(json.loads(result.stdout)[0]["file"], "a.wav")
 
     def test_continue_clips_of_any_kind(self):
@@ -167,7 +186,7 @@ class Generate(Case):
         for clip in ("mono.wav", "wide.wav"):
             result = self.generate("-i", clip, "-o", "out.wav")
             self.assertEqual(result.returncode, 0, result.stderr)
-        result = self.generate("-i", "mono.wav", "-i", "wide.wav", "-o", "many/", "-q", "--keep-prompt", "no")
+        result = self.generate("-i", "mono.wav", "-i", "wide.wav", "-o", "many/", "--quiet", "--keep-prompt", "no")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(wave.open(str(self.folder / "many" / "wide.wav")).getnframes(), RATE * 6 // 10)
 
@@ -196,7 +215,7 @@ class Generate(Case):
 
     def test_full_disk(self):
         os.symlink("/dev/full", self.folder / "full.wav")
-        result = self.generate("-o", "full.wav", "-q")
+        result = self.generate("-o", "full.wav", "--quiet")
         self.assert_refused(result, 1, "full.wav", "space")
 
     def test_missing_parts(self):
@@ -209,7 +228,7 @@ class Generate(Case):
         self.assert_refused(smitin("generate", "-m", speechless, "-d", "1", "-p", "jazz", folder=self.folder), 3,
                             "spiece.model")
         self.assert_refused(self.generate("--knob", "drums:5", "-o", "x.wav"), 3, "drums")
-        self.assert_refused(self.generate("--trace", "t.csv", "-o", "x.wav", "-q"), 2, "--knob")
+        self.assert_refused(self.generate("--trace", "t.csv", "-o", "x.wav", "--quiet"), 2, "--knob")
 
     def test_broken_models(self):
         for name in ("config.json", "model.safetensors", "spiece.model"):
@@ -238,26 +257,26 @@ class Output(Case):
                 self.assertEqual(result.returncode, 0, result.stderr)
                 self.assertIn("1.00 s", result.stderr.decode())
                 self.assertEqual(json.loads((self.folder / "a.json").read_text())["rate"], 16000)
-                self.assertEqual(self.generate("-i", name, "-d", "2", "-q", "-o", "more.wav").returncode, 0)
+                self.assertEqual(self.generate("-i", name, "-d", "2", "--quiet", "-o", "more.wav").returncode, 0)
         self.assertEqual((self.folder / "a.flac").read_bytes()[:4], b"fLaC")
         self.assertEqual((self.folder / "a.ogg").read_bytes()[:4], b"OggS")
         self.assertEqual((self.folder / "a.mp3").read_bytes()[:3], b"ID3")
 
     def test_a_folder_of_any_format(self):
-        self.assertEqual(self.generate("-b", 2, "-o", "many/", "--format", "flac", "-q").returncode, 0)
+        self.assertEqual(self.generate("-b", 2, "-o", "many/", "--format", "flac", "--quiet").returncode, 0)
         self.assertEqual(sorted(p.name for p in (self.folder / "many").iterdir()),
                          ["piece-%03d.%s" % (i, s) for i in range(2) for s in ("flac", "json")])
 
     def test_bits_and_rate(self):
         for bits, width in (("16", 2), ("24", 3)):
-            self.assertEqual(self.generate("-s", 1, "--bits", bits, "--rate", 44100, "-q", "-o", "a.wav").returncode, 0)
+            self.assertEqual(self.generate("-s", 1, "--bits", bits, "--rate", 44100, "--quiet", "-o", "a.wav").returncode, 0)
             with wave.open(str(self.folder / "a.wav")) as file:
                 self.assertEqual((file.getsampwidth(), file.getframerate(), file.getnframes()), (width, 44100, 44100))
         for name in ("32", "32f"):
-            self.assertEqual(self.generate("-s", 1, "--bits", name, "-q", "-o", name + ".wav").returncode, 0)
+            self.assertEqual(self.generate("-s", 1, "--bits", name, "--quiet", "-o", name + ".wav").returncode, 0)
         self.assertEqual((self.folder / "32.wav").read_bytes(), (self.folder / "32f.wav").read_bytes())
-        self.assert_refused(self.generate("--bits", "32", "-o", "x.flac", "-q"), 2, "16 or 24")
-        self.assert_refused(self.generate("-o", "x.mp3", "-q"), 2, "another rate")  # MP3 has no 2000 Hz
+        self.assert_refused(self.generate("--bits", "32", "-o", "x.flac", "--quiet"), 2, "16 or 24")
+        self.assert_refused(self.generate("-o", "x.mp3", "--quiet"), 2, "another rate")  # MP3 has no 2000 Hz
         self.assertFalse((self.folder / "x.json").exists())
 
     def test_loudness(self):
@@ -275,7 +294,7 @@ class Output(Case):
         result = self.generate("-s", 1, "-d", 0.2, "--lufs", -14, "-o", "short.wav")
         self.assertIn("out of its reach", result.stderr.decode())
         self.assert_refused(self.generate("--lufs", -14, "--level", "exact", "-o", "-"), 2, "--level running")
-        self.assertEqual(self.generate("--lufs", -14, "-o", "-", "-q").returncode, 0)
+        self.assertEqual(self.generate("--lufs", -14, "-o", "-", "--quiet").returncode, 0)
 
 
 class Again(Case):
@@ -291,13 +310,13 @@ class Again(Case):
     def test_every_container(self):
         for name in ("a.wav", "a.flac", "a.ogg", "a.mp3"):
             result = self.generate("-s", 77, "-d", 1.3, "-p", "slow jazz \u2603 \u65e5\u672c", "--temp", 0.9, "--cfg", 2.7, "--rate",
-                                   16000, "-q", "-o", name)
+                                   16000, "--quiet", "-o", name)
             self.assertEqual(result.returncode, 0, result.stderr)
             for source in (name, "a.json"):
                 with self.subTest(source):
-                    result = self.again(source, "-q", "-o", "b.wav")
+                    result = self.again(source, "--quiet", "-o", "b.wav")
                     self.assertEqual((result.returncode, result.stderr), (0, b""))
-                    self.assertEqual(self.again(source, "-q", "-o", "-").stdout, (self.folder / "b.wav").read_bytes())
+                    self.assertEqual(self.again(source, "--quiet", "-o", "-").stdout, (self.folder / "b.wav").read_bytes())
                     if name == "a.wav":
                         self.assert_same("a.wav", "b.wav")
                         (self.folder / "first.wav").write_bytes((self.folder / "b.wav").read_bytes())
@@ -307,15 +326,15 @@ class Again(Case):
         for case in (["--top-k", 7], ["--top-p", 0.7], ["--temp", 0], ["--bits", 24, "--lufs", -30, "--rate", 48000],
                      ["--cpu-level", "ref"], ["--lufs", -20, "--level", "running", "--rate", 48000, "--bits", "32f"]):
             with self.subTest(case):
-                self.assertEqual(self.generate("-s", 3, *case, "-q", "-o", "a.wav").returncode, 0)
-                self.assertEqual(self.again("a.wav", "-q", "-o", "b.wav").returncode, 0)
+                self.assertEqual(self.generate("-s", 3, *case, "--quiet", "-o", "a.wav").returncode, 0)
+                self.assertEqual(self.again("a.wav", "--quiet", "-o", "b.wav").returncode, 0)
                 self.assert_same("a.wav", "b.wav")
 
     def test_one_of_many(self):
-        self.assertEqual(self.generate("-s", 8, "-b", 3, "-q", "-o", "x.wav").returncode, 0)
-        self.assertEqual(self.again("x-002.wav", "-q", "-o", "y.wav").returncode, 0)
+        self.assertEqual(self.generate("-s", 8, "-b", 3, "--quiet", "-o", "x.wav").returncode, 0)
+        self.assertEqual(self.again("x-002.wav", "--quiet", "-o", "y.wav").returncode, 0)
         self.assert_same("x-002.wav", "y.wav")
-        self.assertEqual(self.again("x-000.wav", "-b", 3, "-q", "-o", "z.wav").returncode, 0)
+        self.assertEqual(self.again("x-000.wav", "-b", 3, "--quiet", "-o", "z.wav").returncode, 0)
         for i in range(3):
             self.assert_same("x-%03d.wav" % i, "z-%03d.wav" % i)
 
@@ -323,36 +342,36 @@ class Again(Case):
         """The part of the clip that was used, also when another clip made it shorter."""
         write_wav(self.folder / "long.wav", tone(3.1, 44100), 44100)
         write_wav(self.folder / "short.wav", tone(0.3))
-        self.assertEqual(self.generate("-i", "long.wav", "--input-seconds", 0.5, "-s", 2, "-q", "-o", "a.wav").returncode, 0)
-        self.assertEqual(self.again("a.wav", "-q", "-o", "b.wav").returncode, 0)
+        self.assertEqual(self.generate("-i", "long.wav", "--input-seconds", 0.5, "-s", 2, "--quiet", "-o", "a.wav").returncode, 0)
+        self.assertEqual(self.again("a.wav", "--quiet", "-o", "b.wav").returncode, 0)
         self.assert_same("a.wav", "b.wav")
         (self.folder / "many").mkdir()
-        result = self.generate("-i", "long.wav", "-i", "short.wav", "--input-seconds", 0.5, "-s", 2, "-q", "--keep-prompt",
+        result = self.generate("-i", "long.wav", "-i", "short.wav", "--input-seconds", 0.5, "-s", 2, "--quiet", "--keep-prompt",
                                "no", "-o", "many")
         self.assertEqual(result.returncode, 0, result.stderr)
         for name in ("long.wav", "short.wav"):
-            self.assertEqual(self.again("many/" + name, "-q", "-o", "b.wav").returncode, 0)
+            self.assertEqual(self.again("many/" + name, "--quiet", "-o", "b.wav").returncode, 0)
             self.assert_same("many/" + name, "b.wav")
         write_wav(self.folder / "long.wav", tone(3.1, 44100, 120), 44100)
-        result = self.again("a.wav", "-o", "b.wav", "-q")
+        result = self.again("a.wav", "-o", "b.wav", "--quiet")
         self.assertEqual(result.returncode, 0)
         self.assertIn("another clip", result.stderr.decode())
 
     def test_changes(self):
-        self.assertEqual(self.generate("-s", 1, "-p", "slow jazz", "-q", "-o", "a.wav").returncode, 0)
-        result = self.again("a.wav", "-s", 2, "-d", 0.5, "-p", "fast rock", "-q", "-o", "b.wav")
+        self.assertEqual(self.generate("-s", 1, "-p", "slow jazz", "--quiet", "-o", "a.wav").returncode, 0)
+        result = self.again("a.wav", "-s", 2, "-d", 0.5, "-p", "fast rock", "--quiet", "-o", "b.wav")
         self.assertEqual(result.returncode, 0, result.stderr)
         settings = json.loads((self.folder / "b.json").read_text())
         self.assertEqual((settings["seed"], settings["seconds"], settings["prompt"]), (2, 0.5, "fast rock"))
-        self.assertEqual(self.generate("-s", 2, "-d", 0.5, "-p", "fast rock", "-q", "-o", "c.wav").returncode, 0)
+        self.assertEqual(self.generate("-s", 2, "-d", 0.5, "-p", "fast rock", "--quiet", "-o", "c.wav").returncode, 0)
         self.assert_same("b.wav", "c.wav")
 
     def test_another_model_is_said(self):
-        self.assertEqual(self.generate("-s", 1, "-q", "-o", "a.wav").returncode, 0)
+        self.assertEqual(self.generate("-s", 1, "--quiet", "-o", "a.wav").returncode, 0)
         settings = json.loads((self.folder / "a.json").read_text())
         settings["fingerprint"] = "0" * 64
         (self.folder / "other.json").write_text(json.dumps(settings))
-        result = self.again("other.json", "-q", "-o", "b.wav")
+        result = self.again("other.json", "--quiet", "-o", "b.wav")
         self.assertEqual(result.returncode, 0)
         self.assert_refused(result, 0, "another model", "000000000000")
 
@@ -366,13 +385,13 @@ class Again(Case):
             self.assert_refused(self.again("bad.json"), 1, "bad.json")
         (self.folder / "bad.json").write_text('{"smitin": "0", "seed": -5}')
         self.assert_refused(self.again("bad.json"), 2, "--seed")
-        self.assertEqual(self.generate("-s", 1, "-q", "-o", "a.wav").returncode, 0)
+        self.assertEqual(self.generate("-s", 1, "--quiet", "-o", "a.wav").returncode, 0)
         for source in ("a.wav", "a.json"):
             self.assert_refused(self.again(source, "-o", "a.wav"), 2, "overwritten")
-        self.assertEqual(self.generate("-s", 1, "-p", "la " * 800, "-q", "-o", "long.wav").returncode, 2)  # too many tokens
-        self.assertEqual(self.generate("-s", 1, "-p", " " * 2000, "-q", "-o", "long.wav").returncode, 0)
+        self.assertEqual(self.generate("-s", 1, "-p", "la " * 800, "--quiet", "-o", "long.wav").returncode, 2)  # too many tokens
+        self.assertEqual(self.generate("-s", 1, "-p", " " * 2000, "--quiet", "-o", "long.wav").returncode, 0)
         self.assert_refused(self.again("long.wav", "-o", "b.wav"), 1, "too long for the tags", ".json")
-        self.assertEqual(self.again("long.json", "-q", "-o", "b.wav").returncode, 0)
+        self.assertEqual(self.again("long.json", "--quiet", "-o", "b.wav").returncode, 0)
         self.assert_same("long.wav", "b.wav")
 
 
@@ -385,7 +404,7 @@ class Bars(Case):
         for bars, bpm, beats, rate in ((2, 120, 4, RATE), (1, 97, 4, 44100), (0.5, 133, 3, 48000), (1, 61.7, 3, RATE)):
             with self.subTest(bpm):
                 result = smitin("generate", "-m", MODEL, "--bars", bars, "--bpm", bpm, "--beats-per-bar", beats, "--rate", rate,
-                                "-s", 1, "-q", "-o", "loop.wav", folder=self.folder)
+                                "-s", 1, "--quiet", "-o", "loop.wav", folder=self.folder)
                 self.assertEqual(result.returncode, 0, result.stderr)
                 seconds = bars * beats * 60 / bpm
                 with wave.open(str(self.folder / "loop.wav")) as file:
@@ -393,16 +412,16 @@ class Bars(Case):
                 settings = json.loads((self.folder / "loop.json").read_text())
                 self.assertEqual(settings["samples"], math.floor(seconds * rate + 0.5))
                 self.assertEqual(settings["seconds"], math.ceil(seconds * 50 - 1e-6) / 50)
-                again = smitin("generate", "--from", "loop.wav", "-q", "-o", "-", folder=self.folder)
+                again = smitin("generate", "--from", "loop.wav", "--quiet", "-o", "-", folder=self.folder)
                 self.assertEqual(again.stdout, (self.folder / "loop.wav").read_bytes())
-        again = smitin("generate", "--from", "loop.wav", "-d", 1, "-q", "-o", "b.wav", folder=self.folder)
+        again = smitin("generate", "--from", "loop.wav", "-d", 1, "--quiet", "-o", "b.wav", folder=self.folder)
         self.assertEqual(again.returncode, 0, again.stderr)
         self.assertNotIn("bars", json.loads((self.folder / "b.json").read_text()))
 
     def test_a_clip_that_is_not_kept_comes_on_top(self):
         write_wav(self.folder / "clip.wav", tone(0.5))
         for keep, seconds in (("yes", 2), ("no", 2.5)):
-            result = smitin("generate", "-m", MODEL, "--bars", 1, "--bpm", 120, "-i", "clip.wav", "--keep-prompt", keep, "-q", "-o",
+            result = smitin("generate", "-m", MODEL, "--bars", 1, "--bpm", 120, "-i", "clip.wav", "--keep-prompt", keep, "--quiet", "-o",
                             "loop.wav", folder=self.folder)
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertEqual(wave.open(str(self.folder / "loop.wav")).getnframes(), 2 * RATE)
@@ -435,14 +454,14 @@ class Knobs(Case):
 
         for name, knob in (("off", None), ("zero", "low:0"), ("on", "low:100%"), ("less", "low:-100%")):
             extra = ["--knob", knob, "--trace", name + ".csv"] if knob else []
-            result = self.generate("-s", 3, "-q", "-o", name + ".wav", *extra)
+            result = self.generate("-s", 3, "--quiet", "-o", name + ".wav", *extra)
             self.assertEqual(result.returncode, 0, result.stderr)
         audio = {n: wave.open(str(self.folder / (n + ".wav"))).readframes(RATE) for n in ("off", "zero", "on")}
         self.assertEqual(audio["off"], audio["zero"])
-        piped = self.generate("-s", 3, "-q", "-o", "-", "--knob", "low:100%")
+        piped = self.generate("-s", 3, "--quiet", "-o", "-", "--knob", "low:100%")
         self.assertEqual(piped.stdout, (self.folder / "on.wav").read_bytes())
         for source in ("on.wav", "on.json"):
-            again = smitin("generate", "--from", source, "-q", "-o", "again.wav", folder=self.folder)
+            again = smitin("generate", "--from", source, "--quiet", "-o", "again.wav", folder=self.folder)
             self.assertEqual((again.returncode, again.stderr), (0, b""))
             self.assertEqual((self.folder / "again.wav").read_bytes(), (self.folder / "on.wav").read_bytes())
         lines = (self.folder / "on.csv").read_text().splitlines()
@@ -456,14 +475,14 @@ class Knobs(Case):
                      ["--direction", "random", "--direction-seed", 5, "--every", 2, "--power", 1.5, "--lag"],
                      ["--threshold", 0.9, "--branch", "cond", "--statistic", "mean", "--monitor-heads", 2, "-p", "jazz"]):
             with self.subTest(case):
-                self.assertEqual(self.generate("-s", 3, "--knob", "low:7.3", *case, "-q", "-o", "a.wav").returncode, 0)
-                again = smitin("generate", "--from", "a.wav", "-q", "-o", "b.wav", folder=self.folder)
+                self.assertEqual(self.generate("-s", 3, "--knob", "low:7.3", *case, "--quiet", "-o", "a.wav").returncode, 0)
+                again = smitin("generate", "--from", "a.wav", "--quiet", "-o", "b.wav", folder=self.folder)
                 self.assertEqual((again.returncode, again.stderr), (0, b""))
                 self.assertEqual((self.folder / "a.wav").read_bytes(), (self.folder / "b.wav").read_bytes())
         data = (self.folder / "low.knob.safetensors").read_bytes()
         self.assertEqual(self.train("--seed", 2).returncode, 0)
         self.assertNotEqual(data, (self.folder / "low.knob.safetensors").read_bytes())
-        again = smitin("generate", "--from", "a.wav", "-q", "-o", "b.wav", folder=self.folder)
+        again = smitin("generate", "--from", "a.wav", "--quiet", "-o", "b.wav", folder=self.folder)
         self.assert_refused(again, 0, "another knob")
 
     def test_knob_of_another_model(self):

@@ -39,6 +39,6 @@ for kind, frequency, loudness in (("with", 60.0, 0.9), ("without", 700.0, 0.2)):
                              (1 + 0.05 * i) * n / 2000))) for n in range(6000)))
 PY
 "$prefix/bin/smitin" knob train -m "$model" --with with --without without --name low --clip-seconds 0.4 --pairs 24 \
-    --calibrate-pieces 0 -q
+    --calibrate-pieces 0 --quiet
 ./minimal "$model" low.knob.safetensors >music.f32
 [ "$(wc -c <music.f32)" -eq $((5 * 2000 * 4)) ] || { echo "wrong length"; exit 1; }

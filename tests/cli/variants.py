@@ -32,24 +32,24 @@ class Stereo(cli.Case):
         flac = (self.folder / "a.flac").read_bytes()
         # STREAMINFO: 20 bits of rate, then 3 of channels less one.
         self.assertEqual((flac[8 + 12] >> 1) & 7, 1)
-        piped = self.generate("-s", 3, "-p", "slow drums", "-o", "-", "-q")
+        piped = self.generate("-s", 3, "-p", "slow drums", "-o", "-", "--quiet")
         self.assertEqual(piped.stdout, (self.folder / "a.wav").read_bytes())
 
     def test_clips_of_one_and_two_channels(self):
         write_wav(self.folder / "one.wav", tone(0.4))
         write_wav(self.folder / "two.wav", tone(0.4), channels=2)
         for name in ("one", "two"):
-            result = self.generate("-s", 3, "-q", "-i", name + ".wav", "-o", name + "-more.wav")
+            result = self.generate("-s", 3, "--quiet", "-i", name + ".wav", "-o", name + "-more.wav")
             self.assertEqual(result.returncode, 0, result.stderr)
         # A mono clip is in both channels.
         one, two = (read_wav(self.folder / (name + "-more.wav")) for name in ("one", "two"))
         self.assertEqual(one, two)
         self.assertEqual(one[:2], (2, RATE))
-        result = self.generate("-s", 3, "-q", "-i", "two.wav", "--keep-prompt", "no", "-o", "rest.wav")
+        result = self.generate("-s", 3, "--quiet", "-i", "two.wav", "--keep-prompt", "no", "-o", "rest.wav")
         self.assertEqual(result.returncode, 0, result.stderr)
         channels, frames, rest = read_wav(self.folder / "rest.wav")
         self.assertEqual((channels, frames), (2, RATE - RATE * 2 // 5))
-        piped = self.generate("-s", 3, "-q", "-i", "two.wav", "--keep-prompt", "no", "-o", "-")
+        piped = self.generate("-s", 3, "--quiet", "-i", "two.wav", "--keep-prompt", "no", "-o", "-")
         self.assertEqual(piped.stdout, (self.folder / "rest.wav").read_bytes())
 
     def test_a_knob_is_trained_and_turned(self):
@@ -67,7 +67,7 @@ class Stereo(cli.Case):
         sounds = {}
         for name, knob in (("off", None), ("zero", "low:0"), ("on", "low:20")):
             extra = ["--knob", knob] if knob else []
-            result = self.generate("-s", 3, "-q", "-o", name + ".wav", *extra)
+            result = self.generate("-s", 3, "--quiet", "-o", name + ".wav", *extra)
             self.assertEqual(result.returncode, 0, result.stderr)
             sounds[name] = read_wav(self.folder / (name + ".wav"))
         self.assertEqual(sounds["off"], sounds["zero"])

@@ -116,9 +116,14 @@ static const float *random_floats(sm_arena *arena, int count, int fan_in)
     return w;
 }
 
+static sm_matrix random_matrix(sm_arena *arena, int N, int M, int fan_in)
+{
+    return (sm_matrix){SM_FORMAT_F32, N, M, random_floats(arena, N * M, fan_in), NULL};
+}
+
 static sm_conv random_conv(sm_arena *arena, int in, int out, int kernel, int dilation)
 {
-    return (sm_conv){.w = random_floats(arena, in * out * kernel, in * kernel),
+    return (sm_conv){.w = random_matrix(arena, out, in * kernel, in * kernel),
                      .bias = random_floats(arena, out, 16),
                      .in = in,
                      .out = out,
@@ -146,12 +151,12 @@ static sm_codec *random_decoder(sm_arena *arena, const sm_codec_config *config)
     assert_non_null(half->lstm);
     for (int l = 0; l < config->lstm_layers; l++)
         half->lstm[l] =
-            (sm_lstm){random_floats(arena, 4 * C * C, C), random_floats(arena, 4 * C * C, C),
+            (sm_lstm){random_matrix(arena, 4 * C, C, C), random_matrix(arena, 4 * C, C, C),
                       random_floats(arena, 4 * C, 16)};
     for (int i = 0; i < config->ratios_count; i++) {
         sm_stage *stage = &half->stages[i];
         const int ratio = config->ratios[i];
-        stage->up = (sm_upsample){random_floats(arena, ratio * C * C, C),
+        stage->up = (sm_upsample){random_matrix(arena, ratio * C / 2, 2 * C, C),
                                   random_floats(arena, ratio * C / 2, 16), C, C / 2, ratio};
         push_op(&half->stack, (sm_op){.up = &stage->up});
         C /= 2;

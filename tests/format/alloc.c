@@ -52,7 +52,10 @@ static smitin_status bind_tensors(void *context, smitin_error *error)
     if (arena == NULL) return sm_fail_memory(error, "an arena", 1);
     sm_binder binder;
     sm_binder_init(&binder, w->file, arena);
+    sm_matrix matrix;
+    binder.format = SM_FORMAT_Q8;
     sm_bind(&binder, 2, shape, "a");
+    sm_bind_matrix(&binder, &matrix, 2, 2, "a");
     smitin_status status = sm_binder_finish(&binder, "the part", error);
     sm_arena_free(arena);
     return status;
@@ -129,7 +132,7 @@ static void tensors(void **state)
     fail_each(open_tensors, close_tensors, &w, 10);
     smitin_error error;
     ASSERT_OK(sm_safetensors_open(&w.file, w.path, &error));
-    fail_each(bind_tensors, nothing, &w, 1);
+    fail_each(bind_tensors, nothing, &w, 3);
     sm_safetensors_close(w.file);
 }
 

@@ -13,10 +13,12 @@ typedef struct fixture {
     sm_lm *lm;
     sm_pool *pool; /* of `threads` threads */
     const sm_kernels *kernels;
+    sm_format cache; /* of the states made */
     int L, H, D, d, K, V;
 } fixture;
 
-static inline void fixture_open(fixture *f, int threads)
+/* The model's file is f16; `format` NULL: as the file. */
+static inline void fixture_open_in(fixture *f, int threads, const sm_format *format)
 {
     smitin_error error;
     sm_binder binder;
@@ -26,10 +28,13 @@ static inline void fixture_open(fixture *f, int threads)
     ASSERT_OK(sm_safetensors_open(&f->golden, GOLDEN "/tiny/lm_golden.safetensors", &error));
     f->arena = sm_arena_new();
     assert_non_null(f->arena);
+    ASSERT_OK(sm_pool_new(&f->pool, threads, &error));
     sm_binder_init(&binder, f->file, f->arena);
+    binder.pool = f->pool;
+    binder.as_file = format == NULL;
+    if (format != NULL) binder.format = *format;
     ASSERT_OK(sm_lm_new(&f->lm, &f->config.lm, f->config.text.hidden, &binder, &error));
     ASSERT_OK(sm_binder_finish(&binder, "the tiny model", &error));
-    ASSERT_OK(sm_pool_new(&f->pool, threads, &error));
     f->kernels = sm_kernels_get(sm_cpu_detect());
     f->L = f->config.lm.layers;
     f->H = f->config.lm.heads;
@@ -37,6 +42,12 @@ static inline void fixture_open(fixture *f, int threads)
     f->D = f->d / f->H;
     f->K = f->config.lm.codebooks;
     f->V = f->config.lm.vocab;
+}
+
+static inline void fixture_open(fixture *f, int threads)
+{
+    const sm_format format = SM_FORMAT_F32;
+    fixture_open_in(f, threads, &format);
 }
 
 static inline void fixture_close(fixture *f)
@@ -81,7 +92,7 @@ static inline sm_lm_state *state_new(const fixture *f, int rows, int columns, in
     sm_lm_state *state = NULL;
     const sm_tensor *text = golden(f, "text");
     const int tokens = (int)text->shape[0];
-    const sm_lm_state_options options = {rows, columns, batch, tokens};
+    const sm_lm_state_options options = {rows, columns, batch, tokens, f->cache};
     ASSERT_OK(sm_lm_state_new(&state, f->lm, &options, &error));
     float *hidden = golden_copy(f, "text");
     for (int r = 0; r < rows; r++) {

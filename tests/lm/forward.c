@@ -168,13 +168,14 @@ static void states_out_of_range_are_refused(void **context)
     fixture f;
     smitin_error error;
     fixture_open(&f, 1);
-    const sm_lm_state_options bad[] = {{0, 4, 1, 0},       {1, 0, 1, 0},      {1, 4, 0, 0},
-                                       {1, 4, 5, 0},       {1, 4, 1, -1},     {1 << 20, 4, 1, 0},
-                                       {1, 1 << 30, 1, 0}, {1, 4, 1, 1 << 30}};
+    const sm_lm_state_options bad[] = {
+        {0, 4, 1, 0, 0},       {1, 0, 1, 0, 0},       {1, 4, 0, 0, 0},
+        {1, 4, 5, 0, 0},       {1, 4, 1, -1, 0},      {1 << 20, 4, 1, 0, 0},
+        {1, 1 << 30, 1, 0, 0}, {1, 4, 1, 1 << 30, 0}, {1, 4, 1, 0, SM_FORMAT_Q4}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         sm_lm_state *state = (sm_lm_state *)&error;
         ASSERT_FAILS(sm_lm_state_new(&state, f.lm, &bad[i], &error), SMITIN_ERROR_ARGUMENT,
-                     "out of range");
+                     bad[i].cache == SM_FORMAT_F32 ? "out of range" : "q4");
         assert_null(state);
     }
     sm_lm_state_free(NULL);

@@ -25,7 +25,7 @@ static smitin_status measure(const sm_lm *lm, const sm_model_config *config,
 {
     const size_t K = (size_t)config->lm.codebooks, R = (size_t)rows;
     sm_lm_state *state = NULL;
-    const sm_lm_state_options options = {rows, START + 1000, START, TOKENS};
+    const sm_lm_state_options options = {rows, START + 1000, START, TOKENS, SM_FORMAT_F32};
     SM_TRY(sm_lm_state_new(&state, lm, &options, error));
     float *hidden = calloc((size_t)(TOKENS * config->text.hidden), sizeof *hidden);
     float *logits = malloc(R * K * (size_t)config->lm.vocab * sizeof *logits);

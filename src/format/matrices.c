@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the binding of matrices: tensors looked up, stacked, and converted to the binder's format by
+ * all threads, a few rows at a time, so that no copy in another format ever stands whole. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../kernels/linear.h"
+#include "weights.h"
+
+enum { MOST_PARTS = 16 };
+
+/* One matrix on its way: `parts` tensors [part_rows, M] above each other. */
+typedef struct stack {
+    const sm_tensor *parts[MOST_PARTS];
+    int count, part_rows;
+    sm_format format;
+    int N, M;
+    void *values;
+    uint16_t *scales;
+    float *rows; /* [threads, SM_TILE, M] */
+    atomic_bool failed;
+} stack;
+
+static sm_format own_format(const sm_tensor *tensor)
+{
+    return tensor->dtype == SM_F16    ? SM_FORMAT_F16
+           : tensor->dtype == SM_BF16 ? SM_FORMAT_BF16
+                                      : SM_FORMAT_F32;
+}
+
+/* The file's own format, f32 where the parts differ. */
+static sm_format file_format(const stack *s)
+{
+    const sm_format format = own_format(s->parts[0]);
+    for (int i = 1; i < s->count; i++) {
+        if (own_format(s->parts[i]) != format) return SM_FORMAT_F32;
+    }
+    return format;
+}
+
+/* Rows n0..n1-1 of the stack as f32: out [n1 - n0, M]. */
+static void read_rows(const stack *s, float *out, int n0, int n1)
+{
+    const size_t M = (size_t)s->M;
+    for (int n = n0; n < n1; n++, out += M) /* in range, and of a type that was checked */
+        (void)sm_tensor_to_f32(s->parts[n / s->part_rows], (size_t)(n % s->part_rows) * M, M, out,
+                               NULL);
+}
+
+static int tile_end(const stack *s, int tile)
+{
+    return (tile + 1) * SM_TILE < s->N ? (tile + 1) * SM_TILE : s->N;
+}
+
+static smitin_status convert_tile(const stack *s, int tile, float *rows, smitin_error *error)
+{
+    const int n0 = tile * SM_TILE, n1 = tile_end(s, tile);
+    read_rows(s, rows, n0, n1);
+    return sm_matrix_store(s->values, s->scales, s->format, rows, s->M, n0, n1, error);
+}
+
+static void convert_task(void *context, int worker, int first, int last)
+{
+    stack *s = context;
+    float *rows = s->rows + (size_t)worker * SM_TILE * (size_t)s->M;
+    for (int tile = first; tile < last; tile++) {
+        if (convert_tile(s, tile, rows, NULL) != SMITIN_OK) atomic_store(&s->failed, true);
+    }
+}
+
+/* After a failure: name the first weight that will not do. */
+static void note_bad_weight(sm_binder *binder, const stack *s, float *rows)
+{
+    for (int tile = 0; tile * SM_TILE < s->N; tile++) {
+        if (convert_tile(s, tile, rows, NULL) == SMITIN_OK) continue;
+        const size_t M = (size_t)s->M;
+        const int n0 = tile * SM_TILE;
+        int worst = n0; /* the row with the largest weight */
+        float most = -1.0f;
+        for (int n = n0; n < tile_end(s, tile); n++) {
+            const float *row = rows + (size_t)(n - n0) * M;
+            for (size_t m = 0; m < M; m++) {
+                if (!isfinite(row[m])) {
+                    sm_binder_miss(binder, "%s is not finite at element %zu",
+                                   s->parts[n / s->part_rows]->name,
+                                   (size_t)(n % s->part_rows) * M + m);
+                    return;
+                }
+                if (fabsf(row[m]) <= most) continue;
+                most = fabsf(row[m]);
+                worst = n;
+            }
+        }
+        sm_binder_miss(binder, "%s has a weight of size %g, too large for %s: load it in f32",
+                       s->parts[worst / s->part_rows]->name, (double)most,
+                       sm_format_name(s->format));
+        return;
+    }
+}
+
+/* Find the tensors called by the words of `names`, which is cut in place. */
+static bool find_parts(sm_binder *binder, stack *s, char *names)
+{
+    char *word[MOST_PARTS], *rest = NULL;
+    for (char *next = strtok_r(names, " ", &rest); next != NULL && s->count < MOST_PARTS;
+         next = strtok_r(NULL, " ", &rest))
+        word[s->count++] = next;
+    s->part_rows = s->count > 0 ? s->N / s->count : 0;
+    const int64_t shape[2] = {s->part_rows, s->M};
+    bool found = s->count > 0;
+    for (int i = 0; i < s->count; i++) {
+        s->parts[i] = sm_binder_tensor(binder, 2, shape, word[i]);
+        found = found && s->parts[i] != NULL;
+    }
+    return found;
+}
+
+static bool take_memory(sm_binder *binder, stack *s)
+{
+    sm_packed_size size;
+    const size_t threads = binder->pool != NULL ? (size_t)sm_pool_threads(binder->pool) : 1;
+    if (sm_matrix_size(&size, s->format, s->N, s->M, NULL) == SMITIN_OK) {
+        s->values = sm_arena_take(binder->arena, size.codes, 1);
+        s->scales = SM_TAKE(binder->arena, size.scales, uint16_t);
+        s->rows = malloc(threads * SM_TILE * (size_t)s->M * sizeof *s->rows);
+        if (s->values != NULL && s->scales != NULL && s->rows != NULL) return true;
+    }
+    binder->out_of_memory = true;
+    sm_binder_miss(binder, "%s needs a matrix of %d by %d, for which memory is short",
+                   s->parts[0]->name, s->N, s->M);
+    return false;
+}
+
+/* `table`: to be looked up, so no packed format. */
+static bool bind_stack(sm_binder *binder, sm_matrix *out, int N, int M, char *names, bool table)
+{
+    stack s = {.N = N, .M = M};
+    memset(out, 0, sizeof *out);
+    if (!find_parts(binder, &s, names)) return false;
+    const sm_format own = file_format(&s);
+    s.format = binder->as_file ? own : binder->format;
+    if (table && s.format != SM_FORMAT_F32) s.format = own != SM_FORMAT_F32 ? own : SM_FORMAT_F16;
+    bool good = take_memory(binder, &s);
+    if (good) {
+        const int tiles = (N + SM_TILE - 1) / SM_TILE;
+        sm_pool_run(binder->pool, convert_task, &s, tiles, sm_grain(4.0 * SM_TILE * M));
+        if (atomic_load(&s.failed)) note_bad_weight(binder, &s, s.rows);
+        good = !atomic_load(&s.failed);
+    }
+    free(s.rows);
+    if (!good) return false;
+    for (int i = 0; i < s.count; i++) {
+        if (binder->watch != NULL) binder->watch(binder->watcher, s.parts[i]);
+        binder->parameters += s.parts[i]->count;
+    }
+    *out = (sm_matrix){s.format, N, M, s.values, sm_format_packed(s.format) ? s.scales : NULL};
+    return true;
+}
+
+bool sm_bind_matrix(sm_binder *binder, sm_matrix *out, int N, int M, const char *names_format, ...)
+{
+    char names[SM_NAMES_SIZE];
+    va_list args;
+    va_start(args, names_format);
+    vsnprintf(names, sizeof names, names_format, args);
+    va_end(args);
+    return bind_stack(binder, out, N, M, names, false);
+}
+
+bool sm_bind_table(sm_binder *binder, sm_matrix *out, int N, int M, const char *name_format, ...)
+{
+    char names[SM_NAMES_SIZE];
+    va_list args;
+    va_start(args, name_format);
+    vsnprintf(names, sizeof names, name_format, args);
+    va_end(args);
+    return bind_stack(binder, out, N, M, names, true);
+}

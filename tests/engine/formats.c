@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* The formats of weights and of keys and values through the public API: the same music for any
+ * number of threads and pieces, less memory, and knobs that fit whatever format is loaded. */
+#include "../common.h"
+
+#include "format/knob_file.h"
+
+static smitin_error error;
+
+static const smitin_format formats[] = {SMITIN_FORMAT_FILE, SMITIN_FORMAT_F32, SMITIN_FORMAT_F16,
+                                        SMITIN_FORMAT_BF16, SMITIN_FORMAT_Q8,  SMITIN_FORMAT_Q4};
+static const smitin_cache caches[] = {SMITIN_CACHE_F16, SMITIN_CACHE_F32, SMITIN_CACHE_Q8};
+enum { FORMATS = 6, CACHES = 3, FRAMES = 30, CODES = 4 * FRAMES };
+
+static smitin_engine *open_as(smitin_format format, smitin_cache cache, int threads)
+{
+    smitin_engine *engine = NULL;
+    smitin_engine_options options = smitin_engine_defaults();
+    options.format = format;
+    options.cache = cache;
+    options.threads = threads;
+    ASSERT_OK(smitin_engine_open(&engine, TINY_MODEL, &options, &error));
+    return engine;
+}
+
+static smitin_model_info info_of(const smitin_engine *engine)
+{
+    smitin_model_info info;
+    smitin_engine_info(engine, &info);
+    return info;
+}
+
+/* Codes of `pieces` pieces [pieces, CODES], greedy, after text and a prompt; steered when there is
+ * a knob. */
+static void play(const smitin_engine *engine, int pieces, const smitin_knob *knob, double alpha,
+                 int32_t *codes)
+{
+    smitin_session *session = NULL;
+    smitin_session_options options = smitin_session_defaults();
+    options.seconds = FRAMES / info_of(engine).frame_rate;
+    options.pieces = pieces;
+    options.temperature = 0.0;
+    ASSERT_OK(smitin_session_new(&session, engine, &options, &error));
+    ASSERT_OK(smitin_session_set_text(session, SMITIN_ALL_PIECES, "slow drums", &error));
+    const int32_t prompt[4 * 5] = {1, 2, 3, 4, 5, 9, 8, 7, 6, 5, 1, 3, 5, 7, 9, 2, 4, 6, 8, 10};
+    ASSERT_OK(smitin_session_set_codes(session, SMITIN_ALL_PIECES, prompt, 5, &error));
+    smitin_steering steering = smitin_steering_defaults();
+    steering.alpha = alpha;
+    if (knob != NULL) ASSERT_OK(smitin_session_add_knob(session, knob, &steering, &error));
+    ASSERT_OK(smitin_session_run(session, NULL, NULL, &error));
+    for (int i = 0; i < pieces; i++) {
+        const int32_t *made = NULL;
+        size_t frames = 0, stride = 0;
+        ASSERT_OK(smitin_session_codes(session, i, &made, &frames, &stride, &error));
+        assert_true(frames == FRAMES && stride == FRAMES);
+        memcpy(codes + i * CODES, made, CODES * sizeof *codes);
+    }
+    smitin_session_free(session);
+}
+
+static bool same(const int32_t *a, const int32_t *b)
+{
+    return memcmp(a, b, CODES * sizeof *a) == 0;
+}
+
+static void greedy_is_the_same_for_threads_and_pieces(void **state)
+{
+    (void)state;
+    for (int i = 0; i < FORMATS * CACHES; i++) {
+        int32_t alone[CODES], together[3 * CODES];
+        smitin_engine *one = open_as(formats[i / CACHES], caches[i % CACHES], 1),
+                      *three = open_as(formats[i / CACHES], caches[i % CACHES], 3);
+        play(one, 1, NULL, 0.0, alone);
+        play(three, 3, NULL, 0.0, together);
+        for (int piece = 0; piece < 3; piece++) {
+            if (!same(alone, together + piece * CODES))
+                fail_msg("format %d, cache %d: piece %d of three differs", formats[i / CACHES],
+                         caches[i % CACHES], piece);
+        }
+        smitin_engine_free(one);
+        smitin_engine_free(three);
+    }
+}
+
+/* The file is f16, so that f32 engines of it, f16 ones and those as the file are one; 4 bits are
+ * another model. */
+static void what_loses_nothing_plays_the_same(void **state)
+{
+    (void)state;
+    int32_t exact[CODES], codes[CODES];
+    for (int i = 0; i < FORMATS; i++) {
+        smitin_engine *engine = open_as(formats[i], SMITIN_CACHE_F32, 2);
+        play(engine, 1, NULL, 0.0, i == 0 ? exact : codes);
+        if (formats[i] == SMITIN_FORMAT_F32 || formats[i] == SMITIN_FORMAT_F16)
+            assert_true(same(codes, exact));
+        if (formats[i] == SMITIN_FORMAT_Q4) assert_false(same(codes, exact));
+        smitin_engine_free(engine);
+    }
+}
+
+static void memory_drops(void **state)
+{
+    (void)state;
+    uint64_t bytes[FORMATS];
+    for (int i = 0; i < FORMATS; i++) {
+        smitin_engine *engine = open_as(formats[i], SMITIN_CACHE_F16, 2);
+        const smitin_model_info info = info_of(engine);
+        bytes[i] = info.memory_bytes;
+        /* The tiny model has more codec, vectors and tables than linear layers. */
+        assert_in_range(info.memory_bytes, info.parameters, 5 * info.parameters);
+        smitin_engine_free(engine);
+    }
+    assert_true(bytes[1] > bytes[2]);     /* f32, f16 */
+    assert_int_equal(bytes[0], bytes[2]); /* as the file */
+    assert_int_equal(bytes[2], bytes[3]); /* bf16 tables stay the file's f16 */
+    assert_true(bytes[2] > bytes[4] && bytes[4] > bytes[5]);
+}
+
+/* A knob for the model as it is, each head pushed along one axis. */
+static smitin_knob *make_knob(void)
+{
+    static const char path[] = "formats-test.knob.safetensors";
+    smitin_engine *engine = open_as(SMITIN_FORMAT_F32, SMITIN_CACHE_F32, 1);
+    const smitin_model_info info = info_of(engine);
+    smitin_engine_free(engine);
+    sm_knob_data *data = NULL;
+    smitin_knob *knob = NULL;
+    ASSERT_OK(sm_knob_data_new(&data, info.layers, info.heads, info.head_size, &error));
+    for (int i = 0; i < info.layers * info.heads; i++) {
+        data->direction[i * info.head_size + i % info.head_size] = 1.0f;
+        data->mean_shift[i * info.head_size + i % info.head_size] = 1.0f;
+        data->weight_norm[i] = 2.0f;
+        data->sigma[i] = data->sigma_mean[i] = 0.5f;
+        data->accuracy_train[i] = data->accuracy_test[i] = 0.6f + 0.02f * (float)i;
+    }
+    snprintf(data->meta.trait, sizeof data->meta.trait, "test");
+    snprintf(data->meta.model, sizeof data->meta.model, "tiny");
+    snprintf(data->meta.fingerprint, sizeof data->meta.fingerprint, "%s", info.fingerprint);
+    snprintf(data->meta.site, sizeof data->meta.site, "self_attn.z");
+    data->meta.train_count = data->meta.test_count = 10;
+    data->meta.default_alpha = 5.0;
+    data->meta.max_alpha = 20.0;
+    ASSERT_OK(sm_knob_data_write(data, path, &error));
+    sm_knob_data_free(data);
+    ASSERT_OK(smitin_knob_load(&knob, path, &error));
+    remove(path);
+    return knob;
+}
+
+static void a_knob_fits_every_format_and_zero_is_nothing(void **state)
+{
+    (void)state;
+    smitin_knob *knob = make_knob();
+    for (int i = 0; i < FORMATS * CACHES; i++) {
+        int32_t plain[CODES], zero[CODES], pushed[CODES];
+        smitin_engine *engine = open_as(formats[i / CACHES], caches[i % CACHES], 2);
+        play(engine, 1, NULL, 0.0, plain);
+        play(engine, 1, knob, 0.0, zero);
+        play(engine, 1, knob, 20.0, pushed);
+        assert_true(same(plain, zero));
+        assert_false(same(plain, pushed));
+        smitin_engine_free(engine);
+    }
+    smitin_knob_free(knob);
+}
+
+static void formats_out_of_range_are_refused(void **state)
+{
+    (void)state;
+    smitin_engine *engine = NULL;
+    smitin_engine_options options = smitin_engine_defaults();
+    options.format = (smitin_format)6;
+    ASSERT_FAILS(smitin_engine_open(&engine, TINY_MODEL, &options, &error), SMITIN_ERROR_ARGUMENT,
+                 "weight format 6");
+    options = smitin_engine_defaults();
+    options.cache = (smitin_cache)-1;
+    ASSERT_FAILS(smitin_engine_open(&engine, TINY_MODEL, &options, &error), SMITIN_ERROR_ARGUMENT,
+                 "cache format -1");
+    assert_null(engine);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(greedy_is_the_same_for_threads_and_pieces),
+        cmocka_unit_test(what_loses_nothing_plays_the_same),
+        cmocka_unit_test(memory_drops),
+        cmocka_unit_test(a_knob_fits_every_format_and_zero_is_nothing),
+        cmocka_unit_test(formats_out_of_range_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
