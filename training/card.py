@@ -31,7 +31,7 @@ Music rendered by `corpus/` from Debian packages: grooves of MMA's `stdlib` (pac
 random chords, forms and rule-based leads, played with FluidR3_GM (`fluid-soundfont-gm`, MIT),
 MuseScore_General_Lite (`musescore-general-soundfont-small`, MIT, parts public domain or CC0) and
 sf_GMbank (`csound-soundfont`, public domain by its own statement). 24 h for training, 1.5 h for
-validation and 1.5 h for tests, split by style family. Stems enter and leave at bar lines. No
+validation and 1.5 h for tests, split by style family; {tracks} of the training pieces taught the decoder. Stems enter and leave at bar lines. No
 recording by anybody is in it and no rendered audio is shipped; `corpus/README.md` has the details.
 The weights and this card are under the MIT licence of the project. Whether weights are a work based
 on GPL grooves is settled nowhere; the model holds no groove file and no audio.
@@ -63,7 +63,7 @@ def last_lines(path):
     if path.exists():
         for line in path.read_text().splitlines():
             values = json.loads(line)
-            if "valid" not in values:
+            if not any(name.startswith("valid") for name in values):
                 lines[values["step"]] = values
     return [lines[k] for k in sorted(lines)]
 
@@ -130,6 +130,7 @@ def main():
         head_size=LmSettings().hidden // LmSettings().heads, n_codec=count(model.audio_encoder),
         n_text=count(model.text_encoder), n_decoder=count(model.decoder),
         megabytes=(args.folder / "model.safetensors").stat().st_size / 1e6,
+        tracks="%d of %d" % (len(list((args.work / "tokens" / "train").glob("*.npz"))), len(list((args.work / "corpus" / "train").iterdir()))),
         codec_step=codec[-1]["step"] if codec else 0, codec_mel=mean(codec, "mel"),
         codec_sdr=mean(codec, "sdr"), codec_time=hours(codec),
         codec_hours=(codec[-1]["step"] if codec else 0) * plan.batch * plan.frames / 50 / 3600,

@@ -48,9 +48,10 @@ class LmSettings:
 @dataclasses.dataclass(frozen=True)
 class LmTraining:
     seed: int = 2
-    steps: int = 2000
+    steps: int = 1800
     batch: int = 16
     columns: int = 512
+    short_columns: int = 128    # every other step: a text tells most about the first seconds
     long_steps: int = 100       # last steps, on long excerpts
     long_batch: int = 4
     long_columns: int = 1504
@@ -58,5 +59,6 @@ class LmTraining:
     warmup: int = 100
     weight_decay: float = 0.05
     caption_dropout: float = 0.3
+    words: float = 0.02         # weight of naming the caption's words
     minus_one: float = 0.4      # share of excerpts that lack one stem
     ema: float = 0.998

@@ -26,9 +26,11 @@ class Trainer:
         self.model.audio_encoder.requires_grad_(False)
         self.trained = torch.nn.ModuleList([self.model.text_encoder, self.model.enc_to_dec_proj,
                                             self.model.decoder])
+        self.words = lm_model.Words(self.model.config.decoder.hidden_size,
+                                    self.tokenizer.model.vocab_size()).to(device)
         self.optimisers = optim.optimisers(self.model, plan.lr, plan.weight_decay)
+        self.optimisers[1].add_param_group({"params": list(self.words.parameters()), "weight_decay": 0.0})
         self.average = runs.Average(self.trained, plan.ema)
-        self.loss = torch.compile(lm_model.losses, dynamic=False) if args.compile else lm_model.losses
         self.step, self.frames_seen = 0, 0
         if self.path.exists():
             self.resume(runs.load(self.path))
@@ -45,6 +47,7 @@ class Trainer:
         self.trained.load_state_dict(state["model"])
         for optimiser, kept in zip(self.optimisers, state["optimisers"]):
             optimiser.load_state_dict(kept)
+        self.words.load_state_dict(state["words"])
         self.average.load_state_dict(state["average"])
         self.step, self.frames_seen = state["step"], state["frames_seen"]
         torch.manual_seed(self.plan.seed + 1000 * self.step + self.rank)
@@ -53,14 +56,21 @@ class Trainer:
         if self.rank:
             return
         runs.save(self.path, {"model": self.trained.state_dict(), "average": self.average.state_dict(),
+                              "words": self.words.state_dict(),
                               "optimisers": [o.state_dict() for o in self.optimisers],
                               "step": self.step, "frames_seen": self.frames_seen})
 
     def shape(self, step):
-        """(rows of this process, frames): long excerpts last, so that 30 s have seen all positions."""
+        """(rows of this process, frames): long excerpts last, so that 30 s have seen all positions.
+
+        Over 10 s a caption is worth some 0.005 nats a token, too little to learn from. So every
+        other batch holds four times as many excerpts of a quarter of the length.
+        """
         if step >= self.args.steps - self.args.long_steps:
             return self.plan.long_batch // self.args.processes, self.plan.long_columns - CODEBOOKS + 1
-        return self.args.batch // self.args.processes, self.plan.columns - CODEBOOKS + 1
+        columns = self.plan.short_columns if step % 2 else self.plan.columns
+        rows = self.args.batch * self.plan.columns // columns
+        return rows // self.args.processes, columns - CODEBOOKS + 1
 
     def draw(self, step):
         return self.data.batch(*self.shape(step))
@@ -73,14 +83,16 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16):
             states = lm_model.text_states(self.model, ids, mask, keep)
             grid = lm_model.delayed(codes, SPECIAL)
-            parts = self.loss(self.model, grid, states, mask, SPECIAL)
+            hidden = lm_model.hidden_states(self.model, grid[:, :, :-1], states, mask)
+            parts = lm_model.cross_entropy(self.model, hidden, grid, SPECIAL)
+            words = self.words.loss(hidden, ids, keep)
         factor = runs.cosine(self.step, self.args.steps, self.plan.warmup)
         for optimiser in self.optimisers:
             optimiser.zero_grad(set_to_none=True)
             for group in optimiser.param_groups:
                 group["lr"] = self.args.lr * factor
-        parts.mean().backward()
-        grads = [p for p in self.trained.parameters() if p.grad is not None]
+        (parts.mean() + self.plan.words * words).backward()
+        grads = [p for m in (self.trained, self.words) for p in m.parameters() if p.grad is not None]
         runs.mean([p.grad for p in grads])
         norm = torch.nn.utils.clip_grad_norm_(grads, 1.0)
         if torch.isfinite(norm):
@@ -89,14 +101,14 @@ class Trainer:
             self.average.update(self.trained)
         self.step += 1
         self.frames_seen += codes.shape[0] * codes.shape[2] * self.args.processes
-        return parts.detach(), norm.item()
+        return torch.cat((parts.detach(), words.detach()[None])), norm.item()
 
 
 @torch.no_grad()
-def validate(run, found, count=48, frames=509):
-    """Mean loss per codebook on fixed held-out excerpts, unconditional and with captions."""
+def validate(run, found, frames, count=48):
+    """Mean loss per codebook on fixed held-out excerpts: unconditional, with captions, with others' captions."""
     fixed = data.Excerpts(found, run.tokenizer, 7, 0.0)
-    sums = torch.zeros(2, CODEBOOKS)
+    sums = torch.zeros(3, CODEBOOKS)
     run.average.swap(run.trained)
     for _ in range(count // 8):
         codes, ids, mask = (x.to(run.device) for x in fixed.batch(8, frames))
@@ -105,6 +117,7 @@ def validate(run, found, count=48, frames=509):
             states = lm_model.text_states(run.model, ids, mask, torch.ones(8, device=run.device))
             sums[0] += lm_model.losses(run.model, grid, None, None, SPECIAL).cpu() / (count // 8)
             sums[1] += lm_model.losses(run.model, grid, states, mask, SPECIAL).cpu() / (count // 8)
+            sums[2] += lm_model.losses(run.model, grid, states.roll(1, 0), mask.roll(1, 0), SPECIAL).cpu() / (count // 8)
     run.average.swap(run.trained)
     return sums
 
@@ -116,7 +129,6 @@ def options():
     top.add_argument("--batch", type=int, default=plan.batch)
     top.add_argument("--lr", type=float, default=plan.lr)
     top.add_argument("--long-steps", type=int, default=plan.long_steps)
-    top.add_argument("--compile", action="store_true")
     top.add_argument("--stop", type=int, default=10 ** 9, help="stop after this step, to go on later")
     return top.parse_args()
 
@@ -131,13 +143,15 @@ def work(rank, args):
         sums, steps = sums + parts, steps + 1
         if run.step % 20 == 0:
             now = time.time()
-            log.write(step=run.step, loss=[round(x, 3) for x in (sums / steps).tolist()], norm=norm,
+            log.write(step=run.step, loss=[round(x, 3) for x in (sums / steps).tolist()[:CODEBOOKS]],
+                      words=float(sums[-1] / steps), norm=norm,
                       frames=run.frames_seen, columns_per_s=(run.frames_seen - seen) / (now - last))
             last, seen, sums, steps = now, run.frames_seen, 0.0, 0
         if run.step % 200 == 0 and held:
-            free, text = validate(run, held)
-            log.write(step=run.step, valid=[round(x, 3) for x in free.tolist()],
-                      valid_text=[round(x, 3) for x in text.tolist()])
+            names = "valid", "valid_text", "valid_wrong_text"
+            for frames, suffix in ((run.plan.columns, ""), (run.plan.short_columns, "_short")):
+                rows = validate(run, held, frames=frames - CODEBOOKS + 1).tolist()
+                log.write(step=run.step, **{n + suffix: [round(x, 4) for x in r] for n, r in zip(names, rows)})
         if run.step % 250 == 0 and run.step < args.steps // 2:
             run.rescan()
         if time.time() - saved > 180:
