@@ -48,7 +48,7 @@ class LmSettings:
 @dataclasses.dataclass(frozen=True)
 class LmTraining:
     seed: int = 2
-    steps: int = 1800
+    steps: int = 1900
     batch: int = 16
     columns: int = 512
     short_columns: int = 128    # every other step: a text tells most about the first seconds

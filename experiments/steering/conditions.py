@@ -16,12 +16,16 @@ def scaled(base, factors):
 
 
 def addition(top):
-    """Conditions for adding a trait; `top` is the knob's alpha of 100 %."""
+    """Conditions for adding a trait; `top` is the knob's alpha of 100 %.
+
+    Original ITI pushes a third of the heads at every column, SMITIN all heads at every fifth and only while the trait is
+    missing; a quarter of the alpha and less gives comparable doses.
+    """
     rows = [Condition("unconditioned", 0.0), Condition("unconditioned, other seed", 0.0, ("--seed", "1000001"))]
     rows += [Condition("SMITIN %g" % a, a) for a in scaled(top, (0.25, 0.5, 1, 2))]
-    rows += [Condition("SMITIN mean %g" % a, a, ("--direction", "mean")) for a in scaled(top, (0.25, 0.5, 1))]
+    rows += [Condition("SMITIN mean %g" % a, a, ("--direction", "mean")) for a in scaled(top, (0.5, 1))]
     rows += [Condition("sparse %g" % a, a, ("--method", "sparse")) for a in scaled(top, (1,))]
-    rows += [Condition("ITI %g" % a, a, ("--method", "iti")) for a in (0.5, 1, 2, 5)]
+    rows += [Condition("ITI %g" % a, a, ("--method", "iti")) for a in scaled(top, (1 / 16, 1 / 8, 1 / 4))]
     return rows
 
 
@@ -29,9 +33,8 @@ def controls(doses):
     """Random directions, pushed without a monitor at the doses other conditions had: {name: (dose, weight sum)}."""
     rows = []
     for name, (dose, weight_sum) in doses.items():
-        for seed in (1, 2):
-            rows.append(Condition("random %d, dose of %s" % (seed, name), round(5 * dose / weight_sum, 4),
-                                  ("--method", "sparse", "--direction", "random", "--direction-seed", str(seed))))
+        rows.append(Condition("random, dose of %s" % name, round(5 * dose / weight_sum, 4),
+                              ("--method", "sparse", "--direction", "random", "--direction-seed", "1")))
     return rows
 
 
@@ -39,6 +42,6 @@ def removal(top):
     """Conditions for removing a trait that plays in the prompt."""
     rows = [Condition("unconditioned", 0.0)]
     rows += [Condition("SMITIN %g" % a, a) for a in scaled(-top, (0.5, 1, 2))]
-    rows += [Condition("SMITIN mean %g" % a, a, ("--direction", "mean")) for a in scaled(-top, (0.5, 1))]
-    rows += [Condition("ITI %g" % a, a, ("--method", "iti")) for a in (-1, -2, -5)]
+    rows += [Condition("SMITIN mean %g" % a, a, ("--direction", "mean")) for a in scaled(-top, (1,))]
+    rows += [Condition("ITI %g" % a, a, ("--method", "iti")) for a in scaled(-top, (1 / 16, 1 / 8, 1 / 4))]
     return rows

@@ -44,8 +44,10 @@ class Judge:
         presence, features, means = [], [], []
         for path in sorted(folder.glob("*.wav")):
             parts = torch.from_numpy(windows(prompts.read_wav(path), WINDOW // 2))
-            presence.append((recogniser.hear(self.model, parts) > 0.5).float().mean(0).numpy())
-            embedded = recogniser.hear(self.model, parts, embed=True).numpy()
+            with torch.no_grad():
+                embedded = recogniser.hear(self.model, parts, embed=True)
+                presence.append((self.model.out(embedded) > 0).float().mean(0).numpy())
+            embedded = embedded.numpy()
             features.append(embedded[::2])
             means.append(embedded.mean(0))
         return np.stack(presence), np.concatenate(features), np.stack(means)

@@ -75,6 +75,11 @@ class Trainer:
     def draw(self, step):
         return self.data.batch(*self.shape(step))
 
+    def words_weight(self):
+        """Fades out before the end: naming words is the means, and in the way of music by itself."""
+        left = (0.92 - self.step / self.args.steps) / 0.15
+        return self.plan.words * min(1.0, max(0.0, left))
+
     def train_step(self):
         codes, ids, mask = (x.to(self.device) for x in self.next.result())
         self.next = self.pool.submit(self.draw, self.step + 1)
@@ -91,7 +96,7 @@ class Trainer:
             optimiser.zero_grad(set_to_none=True)
             for group in optimiser.param_groups:
                 group["lr"] = self.args.lr * factor
-        (parts.mean() + self.plan.words * words).backward()
+        (parts.mean() + self.words_weight() * words).backward()
         grads = [p for m in (self.trained, self.words) for p in m.parameters() if p.grad is not None]
         runs.mean([p.grad for p in grads])
         norm = torch.nn.utils.clip_grad_norm_(grads, 1.0)
