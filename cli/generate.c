@@ -48,6 +48,13 @@ static smitin_status read_clip(generate_job *job, int index, smitin_error *error
     return SMITIN_OK;
 }
 
+static void hash_clip(generate_clip *clip)
+{
+    const sm_audio *audio = &clip->audio;
+    recipe_hash(audio->samples, audio->frames * (size_t)audio->channels * sizeof *audio->samples,
+                clip->hash);
+}
+
 static int read_clips(generate_job *job)
 {
     const generate_options *o = &job->options;
@@ -68,8 +75,19 @@ static int read_clips(generate_job *job)
                     o->inputs.items[i], (double)shortest / job->info.sample_rate);
         sm_audio *audio = &job->clips[i].audio;
         audio->frames = shortest;
-        recipe_hash(audio->samples, shortest * sizeof *audio->samples, job->clips[i].hash);
+        hash_clip(&job->clips[i]);
     }
+    return EXIT_DONE;
+}
+
+static int read_melody(generate_job *job)
+{
+    smitin_error error = {0};
+    if (job->options.melody == NULL) return EXIT_DONE;
+    if (sm_audio_read_as(&job->melody.audio, job->options.melody, job->info.channels,
+                         job->info.sample_rate, 0.0, -1.0, &error) != SMITIN_OK)
+        return report_error(&error);
+    hash_clip(&job->melody);
     return EXIT_DONE;
 }
 
@@ -93,6 +111,11 @@ static int set_prompts(generate_job *job)
     smitin_error error = {0};
     if (o->prompt != NULL &&
         smitin_session_set_text(job->session, SMITIN_ALL_PIECES, o->prompt, &error) != SMITIN_OK)
+        return report_error(&error);
+    const sm_audio *melody = &job->melody.audio;
+    if (o->melody != NULL &&
+        smitin_session_set_melody(job->session, SMITIN_ALL_PIECES, melody->samples,
+                                  melody->frames * (size_t)melody->channels, &error) != SMITIN_OK)
         return report_error(&error);
     for (int i = 0; i < o->inputs.count; i++) {
         if (set_clip(job, i, &error) != SMITIN_OK) return report_error(&error);
@@ -192,6 +215,9 @@ static void compare_recipe(const generate_job *job)
         differs(job, "model", fingerprint, job->info.fingerprint);
     if (r->clip.known && job->options.inputs.count > 0 && strcmp(hash, job->clips[0].hash) != 0)
         differs(job, "clip", hash, job->clips[0].hash);
+    const char *melody = recipe_text(r, "melody_sha256");
+    if (job->options.melody != NULL && melody[0] != '\0' && strcmp(melody, job->melody.hash) != 0)
+        differs(job, "melody", melody, job->melody.hash);
     for (int i = 0; i < job->options.steering.uses_count; i++) {
         const knob_use *use = &job->options.steering.uses[i];
         const json_t *knob = recipe_knob(r, i);
@@ -212,6 +238,7 @@ static int run_job(generate_job *job)
     smitin_engine_info(job->engine, &job->info);
     code = steering_open(&o->steering, job->model_path);
     if (code == EXIT_DONE) code = read_clips(job);
+    if (code == EXIT_DONE) code = read_melody(job);
     if (code != EXIT_DONE) return code;
 
     const int clips = o->inputs.count > 0 ? o->inputs.count : 1;
@@ -243,6 +270,7 @@ int command_generate(int argc, char **argv)
     for (int i = 0; job.clips != NULL && i < job.options.inputs.count; i++)
         sm_audio_free(&job.clips[i].audio);
     free(job.clips);
+    sm_audio_free(&job.melody.audio);
     text_list_free(&job.options.inputs);
     recipe_free(&job.recipe);
     smitin_engine_free(job.engine);

@@ -10,7 +10,7 @@
 
 typedef struct generate_options {
     model_options model;
-    const char *prompt, *output, *trace, *from;
+    const char *prompt, *melody, *output, *trace, *from;
     text_list inputs;
     double input_seconds; /* 0 = all */
     double seed;          /* -1 = from the clock */
@@ -38,7 +38,7 @@ typedef struct piece_sound {
 } piece_sound;
 
 typedef struct generate_clip {
-    sm_audio audio;        /* mono at the model's rate */
+    sm_audio audio;        /* as many channels as the model's, at its rate */
     double start, seconds; /* read from the file; seconds < 0: to its end */
     char hash[65];
 } generate_clip;
@@ -50,6 +50,7 @@ typedef struct generate_job {
     smitin_model_info info;
     char model_path[1024];
     generate_clip *clips; /* [inputs] */
+    generate_clip melody; /* empty without */
     smitin_session *session;
     double begun, run_seconds;
     piece_sound played; /* the piece that went to standard output */

@@ -19,6 +19,7 @@ static const char usage[] =
     "several clips side by side). The settings are written beside every file as .json.\n\n"
     "  smitin generate -d 10 -o free.wav\n"
     "  smitin generate -p \"slow jazz swing with piano and bass\" --knob drums:60% -o jazz.wav\n"
+    "  smitin generate -hf facebook/musicgen-melody --melody tune.wav -p \"baroque\" -o b.wav\n"
     "  smitin generate -i clip.wav --input-seconds 3 --knob drums:60% --trace trace.csv -o "
     "more.wav\n"
     "  smitin generate --from jazz.wav --knob drums:90% -o jazzier.wav\n"
@@ -32,6 +33,8 @@ static size_t generate_specs(generate_options *o, option_spec *specs, size_t cap
          "continue this clip; may be repeated"},
         {NULL, "--input-seconds", OPTION_DOUBLE, &o->input_seconds, 0.02, 3600, NULL, "S",
          "use only the last S seconds of each clip"},
+        {NULL, "--melody", OPTION_TEXT, &o->melody, 0, 0, NULL, "FILE",
+         "follow this tune (models with melody in their name); its first 30 s count"},
         {"-o", "--output", OPTION_TEXT, &o->output, 0, 0, NULL, "FILE",
          "WAV, FLAC, Ogg or MP3 by suffix; a folder; - plays WAV to standard output [out.wav]"},
         {NULL, "--format", OPTION_CHOICE, &o->format, 0, 0, generate_formats, "NAME",

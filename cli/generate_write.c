@@ -171,6 +171,10 @@ static json_t *piece_json(const generate_job *job, int index, bool results)
     if (o->model.cache != 0)
         json_object_set_new(root, "cache", json_string(model_caches[o->model.cache]));
     json_object_set_new(root, "prompt", o->prompt != NULL ? json_string(o->prompt) : json_null());
+    if (o->melody != NULL) {
+        json_object_set_new(root, "melody", json_string(o->melody));
+        json_object_set_new(root, "melody_sha256", json_string(job->melody.hash));
+    }
     if (o->inputs.count > 0) add_clip(job, index / o->batch, root);
     json_object_set_new(root, "seconds", json_real(o->session.seconds));
     if (!isnan(o->bars)) {

@@ -17,16 +17,27 @@ typedef struct setting {
 } setting;
 
 static const setting piece_settings[] = {
-    {"model", "--model"},      {"prompt", "--prompt"},
-    {"input", "--input"},      {"keep_prompt", "--keep-prompt"},
-    {"seconds", "--seconds"},  {"bars", "--bars"},
-    {"bpm", "--bpm"},          {"beats_per_bar", "--beats-per-bar"},
-    {"seed", "--seed"},        {"temperature", "--temp"},
-    {"top_k", "--top-k"},      {"top_p", "--top-p"},
-    {"guidance", "--cfg"},     {"cpu_level", "--cpu-level"},
-    {"rate", "--rate"},        {"bits", "--bits"},
-    {"lufs_target", "--lufs"}, {"level", "--level"},
-    {"weights", "--quantize"}, {"cache", "--cache"},
+    {"model", "--model"},
+    {"prompt", "--prompt"},
+    {"input", "--input"},
+    {"keep_prompt", "--keep-prompt"},
+    {"melody", "--melody"},
+    {"seconds", "--seconds"},
+    {"bars", "--bars"},
+    {"bpm", "--bpm"},
+    {"beats_per_bar", "--beats-per-bar"},
+    {"seed", "--seed"},
+    {"temperature", "--temp"},
+    {"top_k", "--top-k"},
+    {"top_p", "--top-p"},
+    {"guidance", "--cfg"},
+    {"cpu_level", "--cpu-level"},
+    {"rate", "--rate"},
+    {"bits", "--bits"},
+    {"lufs_target", "--lufs"},
+    {"level", "--level"},
+    {"weights", "--quantize"},
+    {"cache", "--cache"},
 };
 
 /* One value for all knobs of a command line, so the first knob's will do. */

@@ -113,7 +113,9 @@ SMITIN_API smitin_engine_options smitin_engine_defaults(void);
 /* Load a MusicGen checkpoint: a directory with config.json, weights (f32, f16 or bf16) and, for
  * text prompts, spiece.model. The weights are the first of these that is there: model.safetensors,
  * pytorch_model.bin (each single, or in shards with its index), audiocraft's state_dict.bin, which
- * wants the folders of facebook/encodec_32khz and t5-base beside it for what it does not hold. No
+ * wants the folders of facebook/encodec_32khz and t5-base beside it for what it does not hold. A
+ * codec that lacks LSTM tensors, as in early uploads of melody models, is replaced by that of
+ * encodec_32khz beside it. No
  * code in a file is ever run: anything but tensors is refused. Every tensor's name, type and shape
  * is checked; all misses are reported together. The engine owns everything it loads; free it after
  * its sessions. */
@@ -136,6 +138,7 @@ typedef struct smitin_model_info {
     double frame_rate;     /* frames per second = sample_rate / hop */
     int max_frames;        /* longest piece the model has positions for, in frames */
     bool has_text;         /* a text encoder and its vocabulary are present */
+    bool has_melody;       /* follows melodies: smitin_session_set_melody */
     uint64_t parameters;   /* weights in all parts */
     uint64_t memory_bytes; /* resident weights */
     char fingerprint[65];  /* hexadecimal SHA-256 of the decoder's contents, equal for every weight
@@ -286,11 +289,20 @@ SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_new(smitin_session **se
                                                              smitin_error *error);
 SMITIN_API void smitin_session_free(smitin_session *session); /* NULL is allowed */
 
-/* Before the first step. `piece` is 0..pieces-1 or SMITIN_ALL_PIECES. Without text (or with "") a
- * piece is unconditional and guidance has nothing to do. */
+/* Before the first step. `piece` is 0..pieces-1 or SMITIN_ALL_PIECES. Without text (or with "") and
+ * without a melody a piece is unconditional and guidance has nothing to do. */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_set_text(smitin_session *session,
                                                                   int piece, const char *text,
                                                                   smitin_error *error);
+/* Before the first step, of a melody model only: follow a tune, `count` samples at the model's
+ * rate, interleaved. Heard is which of the twelve pitch classes is the strongest, some eight times
+ * a second, in the mean of the channels; of its first 30 s; a shorter tune is repeated. A mixture
+ * is taken as it is: a tune alone, its voices separated beforehand, leads more clearly. The samples
+ * may go when the call returns. */
+SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_set_melody(smitin_session *session,
+                                                                    int piece, const float *samples,
+                                                                    size_t count,
+                                                                    smitin_error *error);
 /* Before the first step: continue from audio at the model's rate, `count` samples of its channels
  * interleaved: duplicate the samples of a mono clip for a stereo model. Every piece of a session
  * has a prompt of the same number of frames, or none has one. */

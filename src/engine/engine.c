@@ -188,6 +188,7 @@ void smitin_engine_info(const smitin_engine *engine, smitin_model_info *info)
     info->frame_rate = (double)codec->sample_rate / codec->hop;
     info->max_frames = engine->config.max_frames;
     info->has_text = engine->tokenizer != NULL;
+    info->has_melody = lm->chroma_length > 0;
     info->parameters = engine->parameters;
     info->memory_bytes = sm_arena_bytes(engine->arena);
     snprintf(info->fingerprint, sizeof info->fingerprint, "%s", sm_lm_fingerprint(engine->lm));

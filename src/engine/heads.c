@@ -53,6 +53,7 @@ static smitin_status pass_new(pass *p, const smitin_engine *engine, int rows, in
                               smitin_error *error)
 {
     const size_t K = (size_t)engine->config.lm.codebooks;
+    const bool melody = engine->config.lm.chroma_length > 0;
     memset(p, 0, sizeof *p);
     p->rows = rows;
     p->frames = frames;
@@ -63,9 +64,16 @@ static smitin_status pass_new(pass *p, const smitin_engine *engine, int rows, in
     if (p->codes == NULL || p->cells == NULL || p->tokens == NULL)
         return sm_fail_memory(error, "the codes of the clips",
                               (size_t)rows * K * (size_t)frames * sizeof(int32_t));
-    const sm_lm_state_options options = {
-        .rows = rows, .max_columns = frames + 1, .max_batch = frames + 1, .cache = engine->cache};
-    return sm_lm_state_new(&p->state, engine->lm, &options, error);
+    const sm_lm_state_options options = {.rows = rows,
+                                         .max_columns = frames + 1,
+                                         .max_batch = frames + 1,
+                                         .max_text = melody,
+                                         .cache = engine->cache};
+    SM_TRY(sm_lm_state_new(&p->state, engine->lm, &options, error));
+    /* Neither a melody nor a text; kept when the state is reset. */
+    for (int row = 0; row < rows && melody; row++)
+        sm_lm_prefix(p->state, engine->kernels, engine->pool, row, NULL, NULL, 1);
+    return SMITIN_OK;
 }
 
 /* Columns 0..P of clip `row`: the state in which a continuation of the clip would start. */

@@ -24,7 +24,8 @@ typedef struct sm_reader {
 typedef struct sm_piece {
     sm_delay grid;
     float *text;     /* T5 output [text_tokens, text hidden]; owned by the session's arena */
-    int text_tokens; /* 0 = unconditional */
+    int text_tokens; /* 0 = none */
+    int32_t *melody; /* [chroma_length] classes, owned likewise; NULL = none */
     int cond_row;    /* of the forward pass */
     int uncond_row;  /* -1 when not guided */
     sm_reader reader;
@@ -77,6 +78,15 @@ struct smitin_session {
 /* Take the memory that depends on the prompts, build the rows, condition them and feed the prompts:
  * everything before the first new column. Owned by session_start.c. */
 smitin_status sm_session_start(smitin_session *session, smitin_error *error);
+
+/* The session has not begun, and `piece` is one of its pieces or all. */
+smitin_status sm_session_check_setup(const smitin_session *session, int piece, smitin_error *error);
+
+/* Conditions (session_melody.c). */
+/* Whether there is anything for guidance to lead to. */
+bool sm_piece_conditioned(const sm_piece *piece);
+/* Condition every row of `state` on what its piece follows. */
+void sm_session_condition(const smitin_session *session, sm_lm_state *state);
 
 /* Forward `columns` columns of every piece from session->column on, with the knobs around it. */
 void sm_session_pass(smitin_session *session, int columns, float *logits);

@@ -157,7 +157,7 @@ void smitin_session_free(smitin_session *session)
 
 /* ---- Prompts ---- */
 
-static smitin_status check_setup(const smitin_session *session, int piece, smitin_error *error)
+smitin_status sm_session_check_setup(const smitin_session *session, int piece, smitin_error *error)
 {
     if (session->phase != SM_PHASE_SETUP)
         return sm_fail(error, SMITIN_ERROR_STATE,
@@ -205,7 +205,7 @@ static smitin_status encode_text(smitin_session *session, const char *text, floa
 smitin_status smitin_session_set_text(smitin_session *session, int piece, const char *text,
                                       smitin_error *error)
 {
-    SM_TRY(check_setup(session, piece, error));
+    SM_TRY(sm_session_check_setup(session, piece, error));
     float *hidden = NULL;
     int tokens = 0;
     if (text != NULL && text[0] != '\0')
@@ -245,7 +245,7 @@ static void place_codes(smitin_session *session, int piece, const int32_t *codes
 smitin_status smitin_session_set_codes(smitin_session *session, int piece, const int32_t *codes,
                                        size_t frames, smitin_error *error)
 {
-    SM_TRY(check_setup(session, piece, error));
+    SM_TRY(sm_session_check_setup(session, piece, error));
     if (codes == NULL) return sm_fail(error, SMITIN_ERROR_ARGUMENT, "no codes were given");
     SM_TRY(check_prompt_length(session, frames, error));
     const sm_lm_config *lm = &session->engine->config.lm;
@@ -261,7 +261,7 @@ smitin_status smitin_session_set_codes(smitin_session *session, int piece, const
 smitin_status smitin_session_set_audio(smitin_session *session, int piece, const float *samples,
                                        size_t count, smitin_error *error)
 {
-    SM_TRY(check_setup(session, piece, error));
+    SM_TRY(sm_session_check_setup(session, piece, error));
     const size_t frames = count == 0 ? 0 : sm_engine_count_frames(session->engine, count);
     SM_TRY(check_prompt_length(session, frames, error));
     SM_TRY(sm_engine_encode_frames(session->engine, samples, count, session->codes, error));
@@ -274,7 +274,7 @@ smitin_status smitin_session_set_audio(smitin_session *session, int piece, const
 smitin_status smitin_session_add_knob(smitin_session *session, const smitin_knob *knob,
                                       const smitin_steering *steering, smitin_error *error)
 {
-    SM_TRY(check_setup(session, SMITIN_ALL_PIECES, error));
+    SM_TRY(sm_session_check_setup(session, SMITIN_ALL_PIECES, error));
     if (knob == NULL) return sm_fail(error, SMITIN_ERROR_ARGUMENT, "no knob was given");
     if (session->knobs_count == session->options.max_knobs)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
@@ -308,7 +308,7 @@ static smitin_status agree_on_prompt(smitin_session *session, smitin_error *erro
 }
 
 /* All conditional rows first, then the unconditional halves of the guided pieces. A piece without
- * text needs no second row: both halves would be equal, and guidance exactly nothing. */
+ * text and melody needs no second row: both halves would be equal, and guidance exactly nothing. */
 static int lay_out_rows(smitin_session *session)
 {
     const int pieces = session->options.pieces;
@@ -317,7 +317,7 @@ static int lay_out_rows(smitin_session *session)
     session->rows_count = pieces;
     for (int i = 0; i < pieces; i++) {
         sm_piece *piece = &session->pieces[i];
-        const bool both = guided && piece->text_tokens > 0;
+        const bool both = guided && sm_piece_conditioned(piece);
         piece->cond_row = i;
         piece->uncond_row = both ? session->rows_count++ : -1;
         session->rows[i] = (sm_row){.piece = i, .conditional = true, .guided = both};
@@ -350,6 +350,7 @@ smitin_status sm_session_start(smitin_session *session, smitin_error *error)
 {
     const smitin_engine *engine = session->engine;
     const size_t K = (size_t)engine->config.lm.codebooks;
+    const bool melody = engine->config.lm.chroma_length > 0;
     SM_TRY(agree_on_prompt(session, error));
     const int longest_text = lay_out_rows(session);
     const int batch = session->prompt > 1 ? session->prompt : 1;
@@ -363,14 +364,10 @@ smitin_status sm_session_start(smitin_session *session, smitin_error *error)
     const sm_lm_state_options options = {.rows = session->rows_count,
                                          .max_columns = session->columns - 1,
                                          .max_batch = batch,
-                                         .max_text = longest_text,
+                                         .max_text = longest_text > 0 || !melody ? longest_text : 1,
                                          .cache = engine->cache};
     SM_TRY(sm_lm_state_new(&session->state, engine->lm, &options, error));
-    for (int i = 0; i < session->options.pieces; i++) {
-        const sm_piece *piece = &session->pieces[i];
-        sm_lm_condition(session->state, engine->kernels, engine->pool, piece->cond_row, piece->text,
-                        piece->text_tokens);
-    }
+    sm_session_condition(session, session->state);
     SM_TRY(start_knobs(session, error));
     /* The last prompt column is the first step: its pass predicts something new. */
     if (session->prompt > 0) sm_session_pass(session, session->prompt, NULL);

@@ -134,11 +134,12 @@ static smitin_status parse_text(sm_text_config *text, const json_t *root, smitin
     return s.status;
 }
 
-static smitin_status parse_lm(sm_lm_config *lm, const json_t *root, smitin_error *error)
+static smitin_status parse_lm(sm_lm_config *lm, const json_t *root, bool melody,
+                              smitin_error *error)
 {
     section s;
     SM_TRY(enter(&s, root, "decoder", "decoder.", error));
-    want_string(&s, "model_type", "musicgen_decoder", true);
+    want_string(&s, "model_type", melody ? "musicgen_melody_decoder" : "musicgen_decoder", true);
     lm->channels = get_int(&s, "audio_channels", 1, SM_MAX_CHANNELS, 1);
     want_string(&s, "activation_function", "gelu", false);
     want_false(&s, "scale_embedding");
@@ -324,25 +325,38 @@ static smitin_status parse_generation(sm_model_config *config, const char *json,
     /* max_length is only where the reference stops by default; the positions end later. The last
      * codebook of the last frame is predicted from column frames + K / C - 2. */
     config->max_frames = config->lm.max_positions - config->codec.codebooks + 1;
+    /* A melody and the shortest text stand before the columns; the formula of the positions goes on
+     * where a longer text pushes the last ones beyond the table. */
+    if (config->lm.chroma_length > 0) config->max_frames -= config->lm.chroma_length + 1;
     return s.status;
 }
 
 static smitin_status parse_model(sm_model_config *config, const json_t *root, smitin_error *error)
 {
     const char *type = json_string_value(json_object_get(root, "model_type"));
-    if (type != NULL && strcmp(type, "musicgen_melody") == 0) {
-        return sm_fail(
-            error, SMITIN_ERROR_MODEL,
-            "config.json: 'model_type' is musicgen_melody; melody models are not supported, use "
-            "a text model such as musicgen-small");
-    }
+    const bool melody = type != NULL && strcmp(type, "musicgen_melody") == 0;
     section top = {root, "", SMITIN_OK, error};
-    want_string(&top, "model_type", "musicgen", true);
+    if (!melody) want_string(&top, "model_type", "musicgen", true);
     SM_TRY(top.status);
     SM_TRY(parse_text(&config->text, root, error));
-    SM_TRY(parse_lm(&config->lm, root, error));
+    SM_TRY(parse_lm(&config->lm, root, melody, error));
     SM_TRY(parse_codec(&config->codec, root, error));
-    return check_parts(config, error);
+    if (melody) {
+        get_int(&top, "num_chroma", SM_CHROMA, SM_CHROMA, SM_CHROMA);
+        config->lm.chroma_length = get_int(&top, "chroma_length", 1, 8192, 235);
+        SM_TRY(top.status);
+        config->chroma = (sm_chroma_config){.rate = config->codec.sample_rate,
+                                            .window = 16384,
+                                            .hop = 4096,
+                                            .longest = 30 * (size_t)config->codec.sample_rate};
+    }
+    SM_TRY(check_parts(config, error));
+    if (config->lm.max_positions > config->lm.chroma_length + config->codec.codebooks)
+        return SMITIN_OK;
+    return sm_fail(error, SMITIN_ERROR_MODEL,
+                   "config.json: 'decoder.max_position_embeddings' is %d, which leaves no room for "
+                   "music after a melody of %d; this model cannot be run",
+                   config->lm.max_positions, config->lm.chroma_length);
 }
 
 smitin_status sm_config_parse(sm_model_config *config, const char *json, size_t size,
@@ -361,6 +375,27 @@ smitin_status sm_config_parse(sm_model_config *config, const char *json, size_t 
     return SMITIN_OK;
 }
 
+smitin_status sm_config_parse_chroma(sm_model_config *config, const char *json, size_t size,
+                                     smitin_error *error)
+{
+    json_t *root = NULL;
+    const int rate = config->codec.sample_rate;
+    SM_TRY(load(&root, json, size, "preprocessor_config.json", error));
+    section s = {root, "(preprocessor_config.json) ", SMITIN_OK, error};
+    sm_chroma_config chroma = {.rate = rate};
+    chroma.window = get_int(&s, "n_fft", 16, 1 << 20, 16384);
+    chroma.hop = get_int(&s, "hop_length", 1, 1 << 20, 4096);
+    chroma.longest = (size_t)get_int(&s, "chunk_length", 1, 3600, 30) * (size_t)rate;
+    get_int(&s, "num_chroma", SM_CHROMA, SM_CHROMA, SM_CHROMA);
+    if (get_int(&s, "sampling_rate", 1, 1 << 20, rate) != rate) {
+        refuse(&s, "sampling_rate", "differs from that of the codec");
+    }
+    if (chroma.window % 2 != 0) refuse(&s, "n_fft", "is odd");
+    if (s.status == SMITIN_OK) config->chroma = chroma;
+    json_decref(root);
+    return s.status;
+}
+
 /* DIR/name, to be freed. */
 static char *join(const char *directory, const char *name)
 {
@@ -370,28 +405,39 @@ static char *join(const char *directory, const char *name)
     return path;
 }
 
+/* DIR/name mapped; *text stays NULL where there is no such file and none is `needed`. */
+static smitin_status map(sm_filemap *file, const char **text, const char *directory,
+                         const char *name, bool needed, smitin_error *error)
+{
+    *text = NULL;
+    char *path = join(directory, name);
+    if (path == NULL) return sm_fail_memory(error, "a file name", strlen(directory));
+    smitin_status status = SMITIN_OK;
+    if (needed || access(path, F_OK) == 0) {
+        status = sm_filemap_open(file, path, error);
+        if (status == SMITIN_OK) *text = file->data != NULL ? (const char *)file->data : "";
+    }
+    free(path);
+    return status;
+}
+
 smitin_status sm_config_read(sm_model_config *config, const char *directory, smitin_error *error)
 {
-    sm_filemap main_map = {0}, generation_map = {0};
-    char *main_path = join(directory, "config.json");
-    char *generation_path = join(directory, "generation_config.json");
+    sm_filemap main_map = {0}, generation_map = {0}, chroma_map = {0};
+    const char *text = NULL, *generation = NULL, *chroma = NULL;
     smitin_status status = SMITIN_OK;
-    if (main_path == NULL || generation_path == NULL) {
-        status = sm_fail_memory(error, "a file name", strlen(directory));
-        goto done;
-    }
-    SM_TRY_OR(sm_filemap_open(&main_map, main_path, error), status, done);
-    const char *generation = NULL;
-    if (access(generation_path, F_OK) == 0) {
-        SM_TRY_OR(sm_filemap_open(&generation_map, generation_path, error), status, done);
-        generation = generation_map.data != NULL ? (const char *)generation_map.data : "";
-    }
-    status = sm_config_parse(config, (const char *)main_map.data, main_map.size, generation,
-                             generation_map.size, error);
+    SM_TRY_OR(map(&main_map, &text, directory, "config.json", true, error), status, done);
+    SM_TRY_OR(map(&generation_map, &generation, directory, "generation_config.json", false, error),
+              status, done);
+    SM_TRY_OR(sm_config_parse(config, text, main_map.size, generation, generation_map.size, error),
+              status, done);
+    if (config->lm.chroma_length == 0) goto done;
+    SM_TRY_OR(map(&chroma_map, &chroma, directory, "preprocessor_config.json", false, error),
+              status, done);
+    if (chroma != NULL) status = sm_config_parse_chroma(config, chroma, chroma_map.size, error);
 done:
     sm_filemap_close(&main_map);
     sm_filemap_close(&generation_map);
-    free(main_path);
-    free(generation_path);
+    sm_filemap_close(&chroma_map);
     return status;
 }

@@ -5,6 +5,7 @@
 #define SMITIN_FORMAT_CONFIG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include "../base/error.h"
 
 #define SM_MAX_CODEBOOKS 8
@@ -27,7 +28,19 @@ typedef struct sm_lm_config {
     int channels;  /* audio channels: 1, or 2 = stereo, whose codebooks are interleaved */
     int vocab;     /* V; the special (start = pad) token is V */
     int max_positions;
+    /* A melody model has no cross-attention: so many chroma frames, then the text, stand in front
+     * of the columns. 0: a text model. */
+    int chroma_length;
 } sm_lm_config;
+
+#define SM_CHROMA 12 /* pitch classes */
+
+/* How a melody is heard. */
+typedef struct sm_chroma_config {
+    int rate;        /* Hz */
+    int window, hop; /* samples of a spectrum, even; from one to the next */
+    size_t longest;  /* samples that are heard of a tune */
+} sm_chroma_config;
 
 typedef struct sm_codec_config {
     int sample_rate;
@@ -46,16 +59,21 @@ typedef struct sm_model_config {
     sm_text_config text;
     sm_lm_config lm;
     sm_codec_config codec;
-    double guidance; /* of generation_config.json; 3 when absent */
-    int max_frames;  /* longest piece that the decoder has positions for */
+    sm_chroma_config chroma; /* of a melody model */
+    double guidance;         /* of generation_config.json; 3 when absent */
+    int max_frames;          /* longest piece that the decoder has positions for */
 } sm_model_config;
 
-/* Read DIR/config.json and DIR/generation_config.json (the latter may be missing). Unknown keys are
- * ignored; a missing or silly value of a used key is SMITIN_ERROR_MODEL with the key's name. */
+/* Read DIR/config.json and DIR/generation_config.json (the latter may be missing), and of a melody
+ * model DIR/preprocessor_config.json (likewise). Unknown keys are ignored; a missing or silly value
+ * of a used key is SMITIN_ERROR_MODEL with the key's name. */
 smitin_status sm_config_read(sm_model_config *config, const char *directory, smitin_error *error);
 /* The same from the text of config.json and, when not NULL, of generation_config.json. */
 smitin_status sm_config_parse(sm_model_config *config, const char *json, size_t size,
                               const char *generation_json, size_t generation_size,
                               smitin_error *error);
+/* Take the chroma settings from the text of preprocessor_config.json. */
+smitin_status sm_config_parse_chroma(sm_model_config *config, const char *json, size_t size,
+                                     smitin_error *error);
 
 #endif

@@ -231,6 +231,7 @@ static smitin_status fill(sm_source *source, const char *folder, smitin_error *e
         }
         SM_TRY(sm_source_take_audiocraft(source, source->path, error));
     }
+    SM_TRY(sm_source_mend_codec(source, source->path, error));
     if (source->count == 0) {
         return sm_fail(error, SMITIN_ERROR_MODEL, "%s holds no tensor; fetch it again",
                        sm_source_file(source, 0));

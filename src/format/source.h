@@ -11,6 +11,8 @@
  *      - the codec from compression_state_dict.bin; when that is absent, or only points to a
  *        pretrained codec, from the folder of facebook/encodec_32khz
  *      - the text encoder from the folder of t5-base
+ * Forms 1 to 4 whose codec lacks tensors of its LSTMs, as early uploads of melody models do, take
+ * the whole codec from the folder of facebook/encodec_32khz if it is there.
  * Such a folder is looked for as FOLDER/NAME, FOLDER/../NAME, and, when FOLDER is a snapshot in a
  * Hugging Face cache, as that cache's snapshot of it. It holds one of the forms 1 to 4. */
 #ifndef SMITIN_FORMAT_SOURCE_H

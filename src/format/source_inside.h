@@ -9,6 +9,9 @@
 
 #define SM_PATH_SIZE 1024
 
+/* Every MusicGen has the codec of this model. */
+#define SM_CODEC_REPO "facebook/encodec_32khz"
+
 /* One mapped file: exactly one of the two is set. */
 typedef struct sm_container {
     char *path;
@@ -50,6 +53,13 @@ typedef smitin_status (*sm_source_taker)(sm_source *source, const sm_tensor *vie
 /* Forms 1 to 4 in `folder`: `take` is given every tensor. `found` false: there is none of them. */
 smitin_status sm_source_take_folder(sm_source *source, const char *folder, sm_source_taker take,
                                     bool *found, smitin_error *error);
+/* From the folders beside `folder` that source.h names; an error when they are not there. */
+smitin_status sm_source_take_codec(sm_source *source, const char *folder, const char *repo,
+                                   smitin_error *error);
+smitin_status sm_source_take_text(sm_source *source, const char *folder, smitin_error *error);
+/* A codec that lacks tensors of its LSTMs is replaced by the one beside the model, if it is there;
+ * else all stays as it is. Before the tensors are sorted. */
+smitin_status sm_source_mend_codec(sm_source *source, const char *folder, smitin_error *error);
 /* Form 5. */
 smitin_status sm_source_take_audiocraft(sm_source *source, const char *folder, smitin_error *error);
 

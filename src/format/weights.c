@@ -147,8 +147,9 @@ smitin_status sm_binder_finish(const sm_binder *binder, const char *part, smitin
     smitin_status status = binder->out_of_memory ? SMITIN_ERROR_MEMORY : SMITIN_ERROR_MODEL;
     /* Early uploads of the melody models were saved without 14 of them. */
     const char *hint = binder->lacks_lstm
-                           ? " (early uploads lack LSTM tensors: fetch a later revision, or take "
-                             "the codec, the same one, of facebook/encodec_32khz)"
+                           ? " (early uploads lack LSTM tensors of the codec: fetch a later "
+                             "revision, or fetch facebook/encodec_32khz, the same codec, and put "
+                             "its folder beside the model as 'encodec_32khz')"
                            : "";
     return sm_fail(error, status, "%s: %s refused, %d problem%s%s: %s%s", path, part,
                    binder->misses, binder->misses == 1 ? "" : "s", hint, binder->report, more);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The decoder's forward pass over R rows x T columns. Owns no memory: everything stands in the
- * state. */
+/* The decoder's forward pass over R rows x T columns, and over the prefix that is the condition of
+ * a melody model. Owns no memory: everything stands in the state. */
 #include "lm.h"
 
 #include <assert.h>
@@ -15,25 +15,48 @@ typedef struct pass {
     sm_lm_state *state;
     const sm_lm *lm;
     int R, T, start; /* start: column of the timeline where this pass begins */
+    int row;         /* of the state that is row 0 here */
+    /* [R] positions in front of column 0; NULL: the columns are themselves such positions */
+    const int *prefix;
     int d, H, D;
     float scale; /* D^-1/2 of the scores */
     const sm_tap *taps;
     int taps_count;
 } pass;
 
-/* x = sum_k embed[k][token_k] + position; position p: cos(p f_i) in the first half, sin(p f_i) in
- * the second, in double and rounded once. */
+/* Where column t of row r stands in the sequence that the row attends to. */
+static int place(const pass *p, int r, int t)
+{
+    return (p->prefix != NULL ? p->prefix[r] : 0) + p->start + t;
+}
+
+/* The run of the cache that holds the first head of row 0. */
+static size_t first_run(const pass *p, int layer)
+{
+    return ((size_t)layer * (size_t)p->state->options.rows + (size_t)p->row) * (size_t)p->H;
+}
+
+/* Place p as a vector [d]: cos(p f_i) in the first half, sin(p f_i) in the second, in double and
+ * rounded once. */
+static void encode_place(const pass *p, int at, float *position)
+{
+    const int half = p->d / 2;
+    for (int i = 0; i < half; i++) {
+        const double phase = at * p->lm->frequencies[i];
+        position[i] = (float)cos(phase);
+        position[half + i] = (float)sin(phase);
+    }
+}
+
+/* x = sum_k embed[k][token_k] + position */
 static void embed(const pass *p, const int32_t *tokens)
 {
-    const int K = p->lm->config.codebooks, half = p->d / 2;
+    const int K = p->lm->config.codebooks;
     float *position = p->state->y, *row = p->state->z; /* [d] each, free until the first norm */
     for (int t = 0; t < p->T; t++) {
-        for (int i = 0; i < half; i++) {
-            double phase = (p->start + t) * p->lm->frequencies[i];
-            position[i] = (float)cos(phase);
-            position[half + i] = (float)sin(phase);
-        }
         for (int r = 0; r < p->R; r++) {
+            if (r == 0 || place(p, r, t) != place(p, r - 1, t))
+                encode_place(p, place(p, r, t), position);
             const size_t at = (size_t)r * (size_t)p->T + (size_t)t;
             const int32_t *cell = tokens + at * (size_t)K;
             float *x = p->state->x + at * (size_t)p->d;
@@ -83,7 +106,8 @@ static void store_task(void *context, int worker, int first, int last)
         const float *k = s->a + (size_t)item * 3 * d + d, *v = k + d;
         const size_t run = job->first + (size_t)r * (size_t)p->H;
         for (size_t h = 0; h < (size_t)p->H; h++)
-            sm_cache_store(&s->cache, p->crew.kernels, run + h, p->start + t, k + h * D, v + h * D);
+            sm_cache_store(&s->cache, p->crew.kernels, run + h, place(p, r, t), k + h * D,
+                           v + h * D);
     }
 }
 
@@ -112,7 +136,7 @@ static void attend_task(void *context, int worker, int first, int last)
         float *scores = s->scores + (size_t)item * (size_t)s->scores_length;
         for (int t = slot; t < p->T; t += job->slots) {
             const size_t at = (size_t)r * (size_t)p->T + (size_t)t, head = (size_t)h * D;
-            const int reach = job->text != NULL ? job->text[r] : p->start + t + 1;
+            const int reach = job->text != NULL ? job->text[r] : place(p, r, t) + 1;
             sm_cache_attend(job->cache, p->crew.kernels, job->run + (size_t)rh,
                             s->z + at * (size_t)p->d + head, s->a + at * job->ldq + head, p->scale,
                             reach, scores);
@@ -154,7 +178,7 @@ static void self_attention(const pass *p, int layer)
     sm_lm_state *s = p->state;
     const sm_lm_layer *w = &p->lm->layers[layer];
     const int rows = p->R * p->T;
-    const size_t d = (size_t)p->d, run = (size_t)layer * (size_t)(p->R * p->H);
+    const size_t d = (size_t)p->d, run = first_run(p, layer);
     sm_norm_run(&p->crew, s->y, d, s->x, d, w->self_norm.weight, w->self_norm.bias, rows, p->d);
     project(p, s->a, s->y, &w->qkv, rows);
     store_job store = {p, run};
@@ -164,7 +188,7 @@ static void self_attention(const pass *p, int layer)
     attend_job attend = {p, &s->cache, run, 3 * d, NULL, slots, 0};
     const double columns = (double)p->T / slots; /* of one item */
     sm_pool_run(p->crew.pool, attend_task, &attend, p->R * p->H * slots,
-                sm_grain(2.0 * p->D * (p->start + 0.5 * p->T) * columns));
+                sm_grain(2.0 * p->D * (place(p, 0, 0) + 0.5 * p->T) * columns));
     visit_taps(p, layer);
     project(p, s->a, s->z, &w->out, rows);
     push_taps(p, layer);
@@ -183,8 +207,7 @@ static void cross_rows(const pass *p, int layer, int first, int last)
     sm_norm_run(&p->crew, s->y + at, d, s->x + at, d, w->cross_norm.weight, w->cross_norm.bias,
                 rows, p->d);
     project(p, s->a + at, s->y + at, &w->cross_q, rows);
-    attend_job attend = {p,     &s->cross, (size_t)layer * (size_t)(p->R * p->H), d, s->text,
-                         slots, first};
+    attend_job attend = {p, &s->cross, first_run(p, layer), d, s->text, slots, first};
     double cost = 0.0; /* of one item, on average */
     for (int r = first; r < last; r++) cost += 2.0 * p->D * s->text[r] * p->T / slots;
     sm_pool_run(p->crew.pool, attend_task, &attend, (last - first) * p->H * slots,
@@ -227,6 +250,63 @@ static void predict(const pass *p, const float *x, size_t ldx, int rows, float *
     project(p, logits, p->state->y, &p->lm->heads, rows);
 }
 
+static pass new_pass(sm_lm_state *state, const sm_kernels *kernels, sm_pool *pool)
+{
+    const sm_lm *lm = state->lm;
+    return (pass){.crew = {kernels, pool, state->blocks},
+                  .state = state,
+                  .lm = lm,
+                  .d = lm->config.hidden,
+                  .H = lm->config.heads,
+                  .D = lm->head_size,
+                  .scale = (float)(1.0 / sqrt((double)lm->head_size))};
+}
+
+/* states [chroma_length + tokens, d]: projected chroma, then projected text or zeros. */
+static void lay_out_prefix(const sm_lm *lm, const sm_crew *crew, const int32_t *classes,
+                           const float *hidden, int tokens, float *states)
+{
+    const size_t d = (size_t)lm->config.hidden;
+    for (int i = 0; i < lm->config.chroma_length; i++, states += d) {
+        const int32_t class = classes != NULL ? classes[i] : 0;
+        assert(class >= 0 && class < SM_CHROMA);
+        memcpy(states, lm->chroma + (size_t) class * d, d * sizeof *states);
+    }
+    if (hidden != NULL)
+        sm_lm_project_text(lm, crew, hidden, tokens, states);
+    else
+        memset(states, 0, (size_t)tokens * d * sizeof *states);
+}
+
+void sm_lm_prefix(sm_lm_state *state, const sm_kernels *kernels, sm_pool *pool, int row,
+                  const int32_t *classes, const float *hidden, int tokens)
+{
+    const sm_lm *lm = state->lm;
+    pass p = new_pass(state, kernels, pool);
+    const size_t d = (size_t)p.d;
+    const int length = lm->config.chroma_length + tokens;
+    assert(lm->chroma != NULL && row >= 0 && row < state->options.rows && tokens >= 1 &&
+           length <= state->max_prefix);
+    lay_out_prefix(lm, &p.crew, classes, hidden, tokens, state->text_states);
+    state->prefix[row] = length;
+    p.R = 1;
+    p.row = row;
+    for (p.start = 0; p.start < length; p.start += p.T) {
+        const int left = length - p.start;
+        p.T = (size_t)left < state->rows ? left : (int)state->rows;
+        for (int t = 0; t < p.T; t++) {
+            float *x = state->x + (size_t)t * d;
+            const float *from = state->text_states + (size_t)(p.start + t) * d;
+            encode_place(&p, p.start + t, state->y);
+            for (size_t i = 0; i < d; i++) x[i] = from[i] + state->y[i];
+        }
+        for (int layer = 0; layer < lm->config.layers; layer++) {
+            self_attention(&p, layer);
+            feed_forward(&p, layer);
+        }
+    }
+}
+
 void sm_lm_forward(sm_lm_state *state, const sm_kernels *kernels, sm_pool *pool,
                    const int32_t *tokens, int T, const sm_tap *taps, int taps_count, float *logits,
                    float *all_logits)
@@ -234,18 +314,13 @@ void sm_lm_forward(sm_lm_state *state, const sm_kernels *kernels, sm_pool *pool,
     const sm_lm *lm = state->lm;
     assert(T >= 1 && T <= state->options.max_batch &&
            state->column + T <= state->options.max_columns);
-    const pass p = {.crew = {kernels, pool, state->blocks},
-                    .state = state,
-                    .lm = lm,
-                    .R = state->options.rows,
-                    .T = T,
-                    .start = state->column,
-                    .d = lm->config.hidden,
-                    .H = lm->config.heads,
-                    .D = lm->head_size,
-                    .scale = (float)(1.0 / sqrt((double)lm->head_size)),
-                    .taps = taps,
-                    .taps_count = taps_count};
+    pass p = new_pass(state, kernels, pool);
+    p.R = state->options.rows;
+    p.T = T;
+    p.start = state->column;
+    p.prefix = state->prefix;
+    p.taps = taps;
+    p.taps_count = taps_count;
     embed(&p, tokens);
     for (int layer = 0; layer < lm->config.layers; layer++) {
         self_attention(&p, layer);

@@ -32,6 +32,15 @@ static void bind_layer_norm(sm_norm *norm, sm_binder *binder, int d, int i, cons
 }
 
 /* In the order of the fingerprint, as all that follows. */
+static void bind_cross(sm_lm_layer *layer, sm_binder *binder, int i, int d)
+{
+    bind_layer_norm(&layer->cross_norm, binder, d, i, "encoder_attn_layer_norm");
+    sm_bind_matrix(binder, &layer->cross_q, d, d, CROSS "q_proj.weight", i);
+    sm_bind_matrix(binder, &layer->cross_kv, 2 * d, d, CROSS "k_proj.weight " CROSS "v_proj.weight",
+                   i, i);
+    sm_bind_matrix(binder, &layer->cross_out, d, d, CROSS "out_proj.weight", i);
+}
+
 static void bind_layer(sm_lm_layer *layer, sm_binder *binder, int i, const sm_lm_config *config)
 {
     const int d = config->hidden, ffn = config->ffn;
@@ -39,11 +48,7 @@ static void bind_layer(sm_lm_layer *layer, sm_binder *binder, int i, const sm_lm
     sm_bind_matrix(binder, &layer->qkv, 3 * d, d,
                    SELF "q_proj.weight " SELF "k_proj.weight " SELF "v_proj.weight", i, i, i);
     sm_bind_matrix(binder, &layer->out, d, d, SELF "out_proj.weight", i);
-    bind_layer_norm(&layer->cross_norm, binder, d, i, "encoder_attn_layer_norm");
-    sm_bind_matrix(binder, &layer->cross_q, d, d, CROSS "q_proj.weight", i);
-    sm_bind_matrix(binder, &layer->cross_kv, 2 * d, d, CROSS "k_proj.weight " CROSS "v_proj.weight",
-                   i, i);
-    sm_bind_matrix(binder, &layer->cross_out, d, d, CROSS "out_proj.weight", i);
+    if (config->chroma_length == 0) bind_cross(layer, binder, i, d);
     bind_layer_norm(&layer->norm, binder, d, i, "final_layer_norm");
     sm_bind_matrix(binder, &layer->fc1, ffn, d, LAYER "fc1.weight", i);
     sm_bind_matrix(binder, &layer->fc2, d, ffn, LAYER "fc2.weight", i);
@@ -58,6 +63,27 @@ static void bind_heads(sm_lm *lm, sm_binder *binder)
         used +=
             (size_t)snprintf(names + used, sizeof names - used, "decoder.lm_heads.%d.weight ", k);
     sm_bind_matrix(binder, &lm->heads, K * lm->config.vocab, lm->config.hidden, "%s", names);
+}
+
+/* A melody is one class a frame, so its projection is a table of twelve rows: row c is column c of
+ * the weight plus the bias. */
+static void bind_chroma(sm_lm *lm, sm_binder *binder)
+{
+    const int64_t d = lm->config.hidden, shape[2] = {d, SM_CHROMA};
+    const bool projected = d != SM_CHROMA || sm_binder_has(binder, "audio_enc_to_dec_proj.weight");
+    const float *weight = NULL, *bias = NULL;
+    if (projected) {
+        weight = sm_bind(binder, 2, shape, "audio_enc_to_dec_proj.weight");
+        bias = vector(binder, "audio_enc_to_dec_proj", "bias", (int)d);
+    }
+    for (int64_t c = 0; c < SM_CHROMA; c++) {
+        for (int64_t i = 0; i < d; i++) {
+            if (!projected)
+                lm->chroma[c * d + i] = i == c ? 1.0f : 0.0f;
+            else if (weight != NULL && bias != NULL)
+                lm->chroma[c * d + i] = weight[i * SM_CHROMA + c] + bias[i];
+        }
+    }
 }
 
 static void bind_all(sm_lm *lm, sm_binder *binder)
@@ -75,6 +101,7 @@ static void bind_all(sm_lm *lm, sm_binder *binder)
         sm_bind_matrix(binder, &lm->project, d, lm->text_hidden, "enc_to_dec_proj.weight");
         lm->project_bias = vector(binder, "enc_to_dec_proj", "bias", d);
     }
+    if (lm->chroma != NULL) bind_chroma(lm, binder);
     lm->packed = sm_format_packed(lm->heads.format);
 }
 
@@ -114,6 +141,10 @@ smitin_status sm_lm_new(sm_lm **out, const sm_lm_config *config, int text_hidden
     lm->text_hidden = text_hidden;
     lm->frequencies = f;
     lm->layers = layers;
+    if (config->chroma_length > 0) {
+        lm->chroma = SM_TAKE(binder->arena, SM_CHROMA * (size_t)config->hidden, float);
+        if (lm->chroma == NULL) return sm_fail_memory(error, "the decoder's tables", 0);
+    }
     sm_fingerprint *fingerprint = sm_fingerprint_begin(config, binder, error);
     if (fingerprint == NULL) return SMITIN_ERROR_MEMORY;
     bind_all(lm, binder);

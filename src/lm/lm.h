@@ -15,9 +15,9 @@ typedef struct sm_lm sm_lm;
 typedef struct sm_lm_state sm_lm_state;
 
 /* Bind "decoder.*" and "enc_to_dec_proj.*" (which may be missing where the text has d features
- * already), linear layers in the binder's format; everything lives in the binder's arena. Missing
- * or wrong tensors are noted in the binder: the model may be used only once sm_binder_finish has
- * said SMITIN_OK. */
+ * already), of a melody model "audio_enc_to_dec_proj.*" (likewise) and no cross-attention; linear
+ * layers in the binder's format; everything lives in the binder's arena. Missing or wrong tensors
+ * are noted in the binder: the model may be used only once sm_binder_finish has said SMITIN_OK. */
 smitin_status sm_lm_new(sm_lm **lm, const sm_lm_config *config, int text_hidden, sm_binder *binder,
                         smitin_error *error);
 const sm_lm_config *sm_lm_get_config(const sm_lm *lm);
@@ -30,17 +30,19 @@ void sm_lm_project_heads(const sm_lm *lm, const sm_kernels *kernels, int layer, 
 /* SHA-256 (hex, static as long as the model) of the decoder's weights in the file rounded to f16,
  * so that f32 and f16 files of one model agree, whatever format they are loaded in. Hashed are, in
  * this order: the text "smitin-lm-1"; L, H and K; then the tensors embed_tokens 0..K-1; of every
- * layer the self-attention (norm weight, norm bias, q, k, v, out), the cross-attention (likewise),
+ * layer the self-attention (norm weight, norm bias, q, k, v, out), the cross-attention (likewise,
+ * where there is one),
  * the norm before the feed-forward (weight, bias), fc1, fc2; the final norm (weight, bias);
- * lm_heads 0..K-1; enc_to_dec_proj (weight, bias) when there is one. A tensor is its rows (1 for a
- * vector) and columns, then its values row by row. Numbers are little-endian, 32 bits for sizes. */
+ * lm_heads 0..K-1; enc_to_dec_proj and audio_enc_to_dec_proj (weight, bias) when there are. A
+ * tensor is its rows (1 for a vector) and columns, then its values row by row. Numbers are
+ * little-endian, 32 bits for sizes. */
 const char *sm_lm_fingerprint(const sm_lm *lm);
 
 typedef struct sm_lm_state_options {
     int rows;        /* R */
     int max_columns; /* of the whole timeline */
     int max_batch;   /* T: most columns of one pass */
-    int max_text;    /* longest text condition in tokens; 0 = none ever */
+    int max_text; /* longest text condition in tokens; 0 = none ever (a melody model: 1 or more) */
     sm_format cache; /* of keys and values: f32, f16 or q8 */
 } sm_lm_state_options;
 
@@ -57,6 +59,15 @@ int sm_lm_state_column(const sm_lm_state *state);
  * the next call for this row. */
 void sm_lm_condition(sm_lm_state *state, const sm_kernels *kernels, sm_pool *pool, int row,
                      const float *hidden, int tokens);
+
+/* Of a melody model, instead: its condition stands in front of the columns as positions of its own,
+ * the chroma_length classes of a melody (NULL: none, which is class 0 throughout), then the text:
+ * T5's output [tokens, text_hidden], or with NULL `tokens` rows of zeros. Positions count from the
+ * first of them. 1 <= tokens <= max_text: one row of zeros is the absence of a text. Every row is
+ * given one before the first column; it is kept until the next call for this row. No tap hears it.
+ */
+void sm_lm_prefix(sm_lm_state *state, const sm_kernels *kernels, sm_pool *pool, int row,
+                  const int32_t *classes, const float *hidden, int tokens);
 
 /* Feed T columns to all rows: tokens [R, T, K], each in 0..V. Moves the state on by T. When
  * `logits` is not NULL it receives the logits of the LAST column, [R, K, V]; when `all_logits` is

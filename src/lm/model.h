@@ -32,6 +32,7 @@ struct sm_lm {
     sm_matrix heads;                   /* [K V, d] */
     sm_matrix project;                 /* [d, text_hidden]; none: the text has d features already */
     const float *project_bias;         /* [d] */
+    float *chroma;                     /* [SM_CHROMA, d]: projected classes; NULL: a text model */
     sm_norm norm;                      /* after the last layer */
     const double *frequencies;         /* [d / 2] of the position embedding */
     sm_lm_layer *layers;               /* [L] */
@@ -43,19 +44,27 @@ struct sm_lm_state {
     sm_arena *arena; /* owns this struct and all that follows */
     sm_lm_state_options options;
     int column;            /* columns fed so far */
+    int max_prefix;        /* positions in front of column 0, at most */
+    int *prefix;           /* [R] positions in front of column 0 */
+    size_t rows;           /* of the scratch below */
     int slots;             /* columns of one (row, head) that can be attended to at once */
-    sm_cache cache, cross; /* runs [L, R, H] of max_columns and max_text positions */
+    sm_cache cache, cross; /* runs [L, R, H] of max_prefix + max_columns positions, and
+                            * of max_text */
     int *text;             /* [R] tokens of each row's condition; 0 = none */
-    /* Scratch of a pass; rows of these are columns of the pass: [R * max_batch, ...] */
+    /* Scratch of a pass; rows of these are columns of the pass: [rows, ...] */
     float *x, *y, *z; /* d each: residual stream; normed; head outputs */
     float *a;         /* 3 d: queries, keys and values; then [.., d] the attention output */
     float *f;         /* ffn */
-    float *scores;    /* [R, H, slots, longest of max_columns and max_text] */
+    float *scores;    /* [R, H, slots, longest run of either cache] */
     int scores_length;
-    float *text_states; /* [max_text, d]: a condition after the projection */
+    float *text_states; /* [max_text, d], or [max_prefix, d]: a condition after the projection */
     float *text_kv;     /* [max_text, 2 d]: its keys and values in one layer */
     sm_block *blocks;   /* of sm_crew; NULL when no matrix is packed */
 };
+
+/* T5's output [tokens, text_hidden] -> states [tokens, d] (state.c). */
+void sm_lm_project_text(const sm_lm *lm, const sm_crew *crew, const float *hidden, int tokens,
+                        float *states);
 
 /* The fingerprint is taken while the tensors are bound, for they do not stay as they are in the
  * file. */

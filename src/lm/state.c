@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The decoder's state: key/value caches and all scratch, taken once; and the text conditions of its
- * rows. */
+ * rows (those of melody models are in forward.c). */
 #include "lm.h"
 
 #include <assert.h>
@@ -12,6 +12,9 @@
 #define MAX_ROWS    4096
 #define MAX_COLUMNS (1 << 20)
 #define MAX_TEXT    (1 << 16)
+
+/* Positions of a melody's prefix in one pass: enough to share each weight among many. */
+#define PREFIX_BATCH 64
 
 /* Columns of one head attended to side by side during a long pass: enough to keep the threads of a
  * small model busy, few enough that their score buffers stay a few percent of the cache. */
@@ -56,15 +59,17 @@ static bool take_caches(sm_lm_state *s)
     const sm_lm_state_options *o = &s->options;
     const size_t runs =
         (size_t)s->lm->config.layers * (size_t)o->rows * (size_t)s->lm->config.heads;
-    return sm_cache_take(&s->cache, s->arena, o->cache, runs, o->max_columns, s->lm->head_size) &&
-           sm_cache_take(&s->cross, s->arena, o->cache, runs, o->max_text, s->lm->head_size);
+    const int cross = s->lm->chroma != NULL ? 0 : o->max_text;
+    return sm_cache_take(&s->cache, s->arena, o->cache, runs, s->max_prefix + o->max_columns,
+                         s->lm->head_size) &&
+           sm_cache_take(&s->cross, s->arena, o->cache, runs, cross, s->lm->head_size);
 }
 
 /* Room for the rows of every product: those of a pass and those of a text. */
 static bool take_blocks(sm_lm_state *s)
 {
     const sm_lm_config *config = &s->lm->config;
-    const size_t rows = (size_t)s->options.rows * (size_t)s->options.max_batch;
+    const size_t rows = s->rows;
     const size_t pass =
         rows * sm_blocks(config->ffn > config->hidden ? config->ffn : config->hidden);
     const int text = s->lm->text_hidden > config->hidden ? s->lm->text_hidden : config->hidden;
@@ -78,11 +83,15 @@ static bool take_all(sm_lm_state *s)
 {
     const sm_lm_config *config = &s->lm->config;
     const size_t d = (size_t)config->hidden, R = (size_t)s->options.rows;
-    const size_t text = (size_t)s->options.max_text;
-    const size_t batch = R * (size_t)s->options.max_batch;
+    const bool melody = s->lm->chroma != NULL;
+    s->max_prefix = melody ? config->chroma_length + s->options.max_text : 0;
+    const size_t text = (size_t)(melody ? s->max_prefix : s->options.max_text);
+    s->rows = most(R * (size_t)s->options.max_batch, (size_t)least(PREFIX_BATCH, s->max_prefix));
+    const size_t batch = s->rows;
     s->slots = least(SLOTS, s->options.max_batch);
-    s->scores_length =
-        s->options.max_columns > s->options.max_text ? s->options.max_columns : s->options.max_text;
+    s->scores_length = s->max_prefix + s->options.max_columns;
+    if (s->scores_length < s->options.max_text) s->scores_length = s->options.max_text;
+    s->prefix = SM_TAKE(s->arena, R, int);
     s->text = SM_TAKE(s->arena, R, int);
     s->x = SM_TAKE(s->arena, batch * d, float);
     s->y = SM_TAKE(s->arena, batch * d, float);
@@ -92,9 +101,9 @@ static bool take_all(sm_lm_state *s)
     s->scores = SM_TAKE(
         s->arena, R * (size_t)config->heads * (size_t)s->slots * (size_t)s->scores_length, float);
     s->text_states = SM_TAKE(s->arena, text * d, float);
-    s->text_kv = SM_TAKE(s->arena, 2 * text * d, float);
-    return take_caches(s) && take_blocks(s) && s->text && s->x && s->y && s->z && s->a && s->f &&
-           s->scores && s->text_states && s->text_kv;
+    s->text_kv = SM_TAKE(s->arena, melody ? 0 : 2 * text * d, float);
+    return take_caches(s) && take_blocks(s) && s->prefix && s->text && s->x && s->y && s->z &&
+           s->a && s->f && s->scores && s->text_states && s->text_kv;
 }
 
 smitin_status sm_lm_state_new(sm_lm_state **out, const sm_lm *lm,
@@ -116,7 +125,9 @@ smitin_status sm_lm_state_new(sm_lm_state **out, const sm_lm *lm,
     sm_arena_free(arena);
     const size_t runs =
         (size_t)lm->config.layers * (size_t)options->rows * (size_t)lm->config.heads;
-    const size_t cache = sm_cache_bytes(options->cache, runs, options->max_columns, lm->head_size);
+    const int prefix = lm->chroma != NULL ? lm->config.chroma_length + options->max_text : 0;
+    const size_t cache =
+        sm_cache_bytes(options->cache, runs, prefix + options->max_columns, lm->head_size);
     return sm_fail_memory(error, "the decoder's key/value cache", cache);
 }
 
@@ -157,6 +168,24 @@ static void text_task(void *context, int worker, int first, int last)
     }
 }
 
+void sm_lm_project_text(const sm_lm *lm, const sm_crew *crew, const float *hidden, int tokens,
+                        float *states)
+{
+    const size_t d = (size_t)lm->config.hidden;
+    if (lm->project.values == NULL) {
+        memcpy(states, hidden, (size_t)tokens * d * sizeof *hidden);
+        return;
+    }
+    const sm_linear project = {.y = states,
+                               .ldy = d,
+                               .x = hidden,
+                               .ldx = (size_t)lm->text_hidden,
+                               .w = &lm->project,
+                               .bias = lm->project_bias,
+                               .rows = tokens};
+    sm_linear_run(crew, &project);
+}
+
 void sm_lm_condition(sm_lm_state *state, const sm_kernels *kernels, sm_pool *pool, int row,
                      const float *hidden, int tokens)
 {
@@ -164,21 +193,10 @@ void sm_lm_condition(sm_lm_state *state, const sm_kernels *kernels, sm_pool *poo
     const size_t d = (size_t)lm->config.hidden;
     const sm_crew crew = {kernels, pool, state->blocks};
     assert(row >= 0 && row < state->options.rows && tokens >= 0 &&
-           tokens <= state->options.max_text);
+           tokens <= state->options.max_text && lm->chroma == NULL);
     state->text[row] = tokens;
     if (tokens == 0) return;
-    if (lm->project.values != NULL) {
-        const sm_linear project = {.y = state->text_states,
-                                   .ldy = d,
-                                   .x = hidden,
-                                   .ldx = (size_t)lm->text_hidden,
-                                   .w = &lm->project,
-                                   .bias = lm->project_bias,
-                                   .rows = tokens};
-        sm_linear_run(&crew, &project);
-    } else {
-        memcpy(state->text_states, hidden, (size_t)tokens * d * sizeof *hidden);
-    }
+    sm_lm_project_text(lm, &crew, hidden, tokens, state->text_states);
     for (int layer = 0; layer < lm->config.layers; layer++) {
         const sm_linear kv = {.y = state->text_kv,
                               .ldy = 2 * d,

@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The variants of MusicGen on the command line. Usage: variants.py SMITIN STEREO_MODEL"""
+"""The variants of MusicGen on the command line. Usage: variants.py SMITIN STEREO_MODEL MELODY_MODEL"""
 import json
+import os
+import shutil
 import sys
 import unittest
 import wave
 
 import cli
 from cli import RATE, smitin, tone, write_wav
+
+MELODY = os.path.abspath(sys.argv[3])
 
 
 def read_wav(path):
@@ -53,25 +57,113 @@ class Stereo(cli.Case):
         self.assertEqual(piped.stdout, (self.folder / "rest.wav").read_bytes())
 
     def test_a_knob_is_trained_and_turned(self):
-        for kind, frequency, loudness in (("with", 60.0, 0.9), ("without", 700.0, 0.2)):
-            (self.folder / kind).mkdir()
-            for i in range(6):
-                sound = tone(3, RATE, frequency * (1 + 0.05 * i), loudness)
-                write_wav(self.folder / kind / ("%d.wav" % i), sound, channels=1 + i % 2)
-        result = smitin("knob", "train", "-m", cli.MODEL, "--with", "with", "--without", "without", "--name", "low",
-                        "--clip-seconds", "0.4", "--pairs", "24", "--calibrate-pieces", "2", "--calibrate-seconds",
-                        "0.5", folder=self.folder)
+        train_and_turn(self, cli.MODEL)
+
+    def test_no_melody(self):
+        write_wav(self.folder / "tune.wav", tone(1))
+        self.assert_refused(self.generate("--melody", "tune.wav", "-o", "x.wav"), 2, "stereo", "follows no melody")
+        self.assert_left("tune.wav")
+
+
+class Melody(cli.Case):
+    def make(self, *arguments):
+        result = smitin("generate", "-m", MELODY, "-d", "1", "-s", 3, "--quiet", *arguments, folder=self.folder)
         self.assertEqual(result.returncode, 0, result.stderr)
-        info = json.loads(smitin("knob", "info", "-m", cli.MODEL, "--json", "low", folder=self.folder).stdout)
-        self.assertGreater(info["best_accuracy"], 0.8)
-        sounds = {}
-        for name, knob in (("off", None), ("zero", "low:0"), ("on", "low:20")):
-            extra = ["--knob", knob] if knob else []
-            result = self.generate("-s", 3, "--quiet", "-o", name + ".wav", *extra)
+
+    def test_a_tune_is_followed(self):
+        write_wav(self.folder / "a.wav", tone(1.5, frequency=220.0))
+        write_wav(self.folder / "b.wav", tone(1.5, frequency=261.63))
+        write_wav(self.folder / "soft.wav", tone(1.5, frequency=220.0, loudness=0.05), channels=2)
+        for name in ("a", "b", "soft"):
+            self.make("--melody", name + ".wav", "-p", "slow drums", "-o", name + "-out.wav")
+        self.make("-p", "slow drums", "-o", "none-out.wav")
+        a, b, soft, none = (read_wav(self.folder / (name + "-out.wav")) for name in ("a", "b", "soft", "none"))
+        self.assertEqual(a[:2], (1, RATE))
+        self.assertNotEqual(a, b)
+        self.assertNotEqual(a, none)
+        self.assertEqual(a, soft)  # only pitches count, neither loudness nor channels
+
+    def test_settings_make_it_again(self):
+        write_wav(self.folder / "a.wav", tone(1.5, frequency=220.0))
+        self.make("--melody", "a.wav", "-o", "once.wav")
+        settings = json.loads((self.folder / "once.json").read_text())
+        self.assertEqual(settings["melody"], "a.wav")
+        result = smitin("generate", "--from", "once.wav", "--quiet", "-o", "again.wav", folder=self.folder)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(read_wav(self.folder / "once.wav"), read_wav(self.folder / "again.wav"))
+        write_wav(self.folder / "a.wav", tone(1.5, frequency=330.0))
+        result = smitin("generate", "--from", "once.wav", "-o", "again.wav", folder=self.folder)
+        self.assertIn("melody", result.stderr.decode())
+
+    def test_refusals(self):
+        for arguments, code, words in ((["--melody", "gone.wav"], 1, ["gone.wav"]), (["--melody"], 2, ["--melody"])):
+            result = smitin("generate", "-m", MELODY, "-o", "x.wav", *arguments, folder=self.folder)
+            self.assert_refused(result, code, *words)
+        self.assert_left()
+
+    def test_a_knob_is_trained_and_turned(self):
+        train_and_turn(self, MELODY)
+
+    def test_a_model_without_its_lstm(self):
+        """An early upload: one message names what is missing and what to do; the codec beside the model mends it."""
+        early = self.folder / "early"
+        shutil.copytree(MELODY, early)
+        tensors, data = read_safetensors(early / "model.safetensors")
+        whole = {name: t for name, t in tensors.items() if name.startswith("audio_encoder.")}
+        kept = {name: t for name, t in tensors.items() if ".lstm." not in name or name.endswith("weight_ih_l0")}
+        self.assertEqual(len(tensors) - len(kept), 14)
+        write_safetensors(early / "model.safetensors", kept, data)
+        result = smitin("generate", "-m", early, "-d", "1", "-o", "x.wav", folder=self.folder)
+        self.assert_refused(result, 3, "14 problems", "encodec_32khz", "lstm.weight_hh_l0 is missing")
+        codec = self.folder / "encodec_32khz"
+        codec.mkdir()
+        write_safetensors(codec / "model.safetensors", {n.split(".", 1)[1]: t for n, t in whole.items()}, data)
+        for model, name in ((early, "mended.wav"), (MELODY, "sound.wav")):
+            result = smitin("generate", "-m", model, "-d", "1", "-s", 3, "--quiet", "-o", name, folder=self.folder)
             self.assertEqual(result.returncode, 0, result.stderr)
-            sounds[name] = read_wav(self.folder / (name + ".wav"))
-        self.assertEqual(sounds["off"], sounds["zero"])
-        self.assertNotEqual(sounds["off"], sounds["on"])
+        self.assertEqual(read_wav(self.folder / "mended.wav"), read_wav(self.folder / "sound.wav"))
+
+
+def read_safetensors(path):
+    """The header, by name, and the bytes behind it."""
+    data = path.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:8 + size])
+    header.pop("__metadata__", None)
+    return header, data[8 + size:]
+
+
+def write_safetensors(path, tensors, data):
+    header, body = {}, b""
+    for name, tensor in tensors.items():
+        begin, end = tensor["data_offsets"]
+        header[name] = {**tensor, "data_offsets": [len(body), len(body) + end - begin]}
+        body += data[begin:end]
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + body)
+
+
+def train_and_turn(case, model):
+    for kind, frequency, loudness in (("with", 60.0, 0.9), ("without", 700.0, 0.2)):
+        (case.folder / kind).mkdir()
+        for i in range(6):
+            sound = tone(3, RATE, frequency * (1 + 0.05 * i), loudness)
+            write_wav(case.folder / kind / ("%d.wav" % i), sound, channels=1 + i % 2)
+    result = smitin("knob", "train", "-m", model, "--with", "with", "--without", "without", "--name", "low",
+                    "--clip-seconds", "0.4", "--pairs", "24", "--calibrate-pieces", "2", "--calibrate-seconds",
+                    "0.5", folder=case.folder)
+    case.assertEqual(result.returncode, 0, result.stderr)
+    info = json.loads(smitin("knob", "info", "-m", model, "--json", "low", folder=case.folder).stdout)
+    case.assertGreater(info["best_accuracy"], 0.8)
+    sounds = {}
+    for name, knob in (("off", None), ("zero", "low:0"), ("on", "low:20")):
+        extra = ["--knob", knob] if knob else []
+        result = smitin("generate", "-m", model, "-d", "1", "-s", 3, "--quiet", "-o", name + ".wav", *extra,
+                        folder=case.folder)
+        case.assertEqual(result.returncode, 0, result.stderr)
+        sounds[name] = read_wav(case.folder / (name + ".wav"))
+    case.assertEqual(sounds["off"], sounds["zero"])
+    case.assertNotEqual(sounds["off"], sounds["on"])
 
 
 if __name__ == "__main__":

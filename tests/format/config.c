@@ -113,6 +113,43 @@ static void stereo_doubles_the_codebooks(void **state)
     free(json);
 }
 
+static void melody_models_are_read(void **state)
+{
+    (void)state;
+    static const char *const refused[][2] = {{"{\"n_fft\": 511}", "odd"},
+                                             {"{\"n_fft\": 8}", "n_fft"},
+                                             {"{\"hop_length\": 0}", "hop_length"},
+                                             {"{\"num_chroma\": 24}", "num_chroma"},
+                                             {"{\"chunk_length\": -1}", "chunk_length"},
+                                             {"{\"sampling_rate\": 44100}", "sampling_rate"}};
+    sm_model_config c;
+    char *first = edited("", "\"musicgen\"", "\"musicgen_melody\""), json[8192];
+    const char *at = strstr(first, "\"musicgen_decoder\"");
+    snprintf(json, sizeof json, "%.*s\"musicgen_melody_decoder\"%s", (int)(at - first), first,
+             at + strlen("\"musicgen_decoder\""));
+    free(first);
+    ASSERT_OK(sm_config_parse(&c, json, strlen(json), NULL, 0, &error));
+    assert_int_equal(c.lm.chroma_length, 235);
+    assert_true(c.chroma.rate == 32000 && c.chroma.window == 16384 && c.chroma.hop == 4096);
+    assert_int_equal(c.chroma.longest, 960000);
+    assert_int_equal(c.max_frames, 2045 - 236);
+    const char *own = "{\"n_fft\": 512, \"hop_length\": 128, \"chunk_length\": 2}";
+    ASSERT_OK(sm_config_parse_chroma(&c, own, strlen(own), &error));
+    assert_true(c.chroma.window == 512 && c.chroma.hop == 128 && c.chroma.longest == 64000);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        ASSERT_FAILS(sm_config_parse_chroma(&c, refused[i][0], strlen(refused[i][0]), &error),
+                     SMITIN_ERROR_MODEL, refused[i][1]);
+        assert_int_equal(c.chroma.window, 512); /* untouched */
+    }
+    ASSERT_FAILS(sm_config_parse_chroma(&c, "[]", 2, &error), SMITIN_ERROR_FORMAT,
+                 "preprocessor_config.json");
+    /* A melody that leaves no room for music. */
+    char *bare = strstr(json, "\"max_position_embeddings\": 2048");
+    memcpy(bare, "\"max_position_embeddings\":  200", 31);
+    ASSERT_FAILS(sm_config_parse(&c, json, strlen(json), NULL, 0, &error), SMITIN_ERROR_MODEL,
+                 "max_position_embeddings");
+}
+
 static void another_codebook_size_changes_the_count(void **state)
 {
     (void)state;
@@ -137,7 +174,7 @@ static void refusals_name_the_key(void **state)
     (void)state;
     static const char *const cases[][4] = {
         /* part, from, to, what the message says */
-        {"model_type", "\"musicgen\"", "\"musicgen_melody\"", "melody"},
+        {"model_type", "\"musicgen\"", "\"musicgen_melody\"", "decoder.model_type"},
         {"model_type", "\"musicgen\"", "\"llama\"", "model_type"},
         {"", "\"text_encoder\"", "\"other\"", "text_encoder"},
         {"text_enc", "\"feed_forward_proj\": \"relu\"", "\"feed_forward_proj\": \"gated-gelu\"",
@@ -229,6 +266,7 @@ int main(void)
         cmocka_unit_test(the_small_model_is_read),
         cmocka_unit_test(generation_settings_are_read),
         cmocka_unit_test(stereo_doubles_the_codebooks),
+        cmocka_unit_test(melody_models_are_read),
         cmocka_unit_test(another_codebook_size_changes_the_count),
         cmocka_unit_test(refusals_name_the_key),
         cmocka_unit_test(directories_are_read),

@@ -363,6 +363,87 @@ static void missing_lstm(void **state)
     sm_arena_free(arena);
 }
 
+static sm_tensor_out as_out(const sm_tensor *tensor)
+{
+    sm_tensor_out out = {
+        .name = tensor->name, .dtype = tensor->dtype, .dims = tensor->dims, .data = tensor->data};
+    memcpy(out.shape, tensor->shape, sizeof out.shape);
+    return out;
+}
+
+/* An early upload: a copy of the tiny model of whose LSTMs only the first tensor is left. */
+static void make_broken(const char *name)
+{
+    sm_safetensors *file = NULL;
+    static sm_tensor_out kept[512];
+    size_t count = 0, dropped = 0;
+    ASSERT_OK(sm_safetensors_open(&file, TINY, &error));
+    for (size_t i = 0; i < sm_safetensors_count(file); i++) {
+        const sm_tensor *tensor = sm_safetensors_at(file, i);
+        const char *lstm = strstr(tensor->name, ".lstm.");
+        assert_true(count < 512);
+        if (lstm == NULL || strcmp(lstm, ".lstm.weight_ih_l0") == 0)
+            kept[count++] = as_out(tensor);
+        else
+            dropped++;
+    }
+    assert_int_equal(dropped, 14);
+    ASSERT_OK(sm_safetensors_write(make_path(name), kept, count, NULL, 0, &error));
+    sm_safetensors_close(file);
+}
+
+/* The codec alone, by its bare names. */
+static void make_codec(const char *name)
+{
+    sm_safetensors *file = NULL;
+    static sm_tensor_out kept[512];
+    static const char prefix[] = "audio_encoder.";
+    size_t count = 0;
+    ASSERT_OK(sm_safetensors_open(&file, TINY, &error));
+    for (size_t i = 0; i < sm_safetensors_count(file); i++) {
+        const sm_tensor *tensor = sm_safetensors_at(file, i);
+        if (strncmp(tensor->name, prefix, sizeof prefix - 1) != 0) continue;
+        kept[count] = as_out(tensor);
+        kept[count++].name += sizeof prefix - 1;
+    }
+    ASSERT_OK(sm_safetensors_write(make_path(name), kept, count, NULL, 0, &error));
+    sm_safetensors_close(file);
+}
+
+/* With the codec's own folder beside the model, or in it, all of the codec comes from there. */
+static void broken_codec(void **state)
+{
+    (void)state;
+    static const char lost[] = "audio_encoder.decoder.layers.1.lstm.bias_hh_l1";
+    sm_safetensors *whole = NULL;
+    make_folder("early");
+    make_broken("early/model.safetensors");
+    sm_source *source = open_folder("early");
+    assert_null(sm_source_find(source, lost)); /* for the binder to report */
+    assert_non_null(sm_source_find(source, "audio_encoder.encoder.layers.0.conv.bias"));
+    sm_source_close(source);
+
+    make_folder("encodec_32khz");
+    make_codec("encodec_32khz/model.safetensors");
+    source = open_folder("early");
+    ASSERT_OK(sm_safetensors_open(&whole, TINY, &error));
+    assert_int_equal(sm_source_count(source), sm_safetensors_count(whole));
+    for (size_t i = 0; i < sm_safetensors_count(whole); i++) {
+        const sm_tensor *expected = sm_safetensors_at(whole, i);
+        same_tensor(sm_source_find(source, expected->name), expected);
+    }
+    assert_int_equal(sm_source_files(source), 2);
+    sm_source_close(source);
+    sm_safetensors_close(whole);
+
+    /* A codec that lacks nothing stays, whatever lies beside it. */
+    make_folder("sound");
+    make_link("sound/model.safetensors", TINY);
+    source = open_folder("sound");
+    assert_int_equal(sm_source_files(source), 1);
+    sm_source_close(source);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, remove_made)
 
 int main(void)
@@ -373,6 +454,7 @@ int main(void)
         TEST(dangling),           TEST(indices),
         TEST(audiocraft_files),   TEST(audiocraft_pointer),
         TEST(audiocraft_names),   TEST(missing_lstm),
+        TEST(broken_codec),
     };
     return cmocka_run_group_tests(tests, NULL, scratch_remove);
 }

@@ -60,17 +60,20 @@ def config(variant):
 
 
 def make(variant, seed):
-    folder = HERE / variant
-    folder.mkdir(exist_ok=True)
     torch.manual_seed(0)
     model = NAMES[variant](config(variant))
     randomise(model, seed)
     generation = model.generation_config
     generation.guidance_scale, generation.max_length, generation.do_sample = GUIDANCE, 100, False
     generation.decoder_start_token_id = generation.pad_token_id = generation.bos_token_id = 32
+    return model.eval()
+
+
+def save(model, variant):
+    folder = HERE / variant
+    folder.mkdir(exist_ok=True)
     model.half().save_pretrained(folder)
     shutil.copy(TINY / "spiece.model", folder)
-    return NAMES[variant].from_pretrained(folder, dtype=torch.float32).eval()
 
 
 def exact_positions(model):
@@ -169,14 +172,17 @@ def chroma(extractor, samples):
     return features, (best[0] - best[1]).min().item()
 
 
-def melody_golden(model):
-    extractor = MusicgenMelodyFeatureExtractor(
+def new_extractor():
+    return MusicgenMelodyFeatureExtractor(
         feature_size=12, sampling_rate=RATE, hop_length=128, chunk_length=2, n_fft=512, num_chroma=12
     )
-    extractor.save_pretrained(HERE / "melody")
+
+
+def melody_golden(model):
+    extractor = new_extractor()
     ids = tokens()
     arguments = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "max_new_tokens": FRAMES + 3}
-    golden, gaps, varied = {}, [], 99
+    golden, gaps, varied = {"filters": extractor.chroma_filters}, [], 99
     # Shorter than a window, repeated, and cut off.
     for name, seconds in {"short": 0.2, "repeated": 0.7, "long": 2.6}.items():
         samples = tune(seconds, 2, 0.3)
@@ -217,10 +223,13 @@ def main():
             exact_positions(model)
             golden, gap, varied = (stereo_golden if variant == "stereo" else melody_golden)(model)
             print(variant, "seed", seed, "smallest gap", gap, "codes used", varied, flush=True)
-            if gap > 2e-3 and varied > 14:
+            if gap > 3e-4 and varied > 14:  # our logits differ from the reference by some 1e-6
                 break
         else:
             raise SystemExit(f"{variant}: every seed has a near-tie")
+        save(model, variant)
+        if variant == "melody":
+            new_extractor().save_pretrained(HERE / variant)
         save_file({name: tensor.contiguous() for name, tensor in golden.items()}, HERE / variant / "golden.safetensors")
         text = {"text": TEXT, "ids": tokens()[0].tolist()}
         print(json.dumps(text))

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ROOMS = ["base", "kernels", "format", "audio", "hub", "text", "codec", "lm", "steer", "probe", "data", "eval", "engine"]
+ROOMS = ["base", "kernels", "format", "audio", "hub", "text", "codec", "melody", "lm", "steer", "probe", "data", "eval", "engine"]
 # The command line sees the public header, and of the rooms only those that do not touch the model.
 CLI_MAY_USE = {"base", "audio", "data", "probe", "eval", "format", "hub"}
 MAX_LINES = 1000

@@ -17,15 +17,16 @@ typedef struct fixture {
     int L, H, D, d, K, V;
 } fixture;
 
-/* The model's file is f16; `format` NULL: as the file. */
-static inline void fixture_open_in(fixture *f, int threads, const sm_format *format)
+/* The files are f16; `format` NULL: as the file. */
+static inline void fixture_open_model(fixture *f, int threads, const sm_format *format,
+                                      const char *folder, const char *model, const char *tensors)
 {
     smitin_error error;
     sm_binder binder;
     memset(f, 0, sizeof *f);
-    ASSERT_OK(sm_config_read(&f->config, GOLDEN "/tiny", &error));
-    ASSERT_OK(sm_safetensors_open(&f->file, GOLDEN "/tiny/model.safetensors", &error));
-    ASSERT_OK(sm_safetensors_open(&f->golden, GOLDEN "/tiny/lm_golden.safetensors", &error));
+    ASSERT_OK(sm_config_read(&f->config, folder, &error));
+    ASSERT_OK(sm_safetensors_open(&f->file, model, &error));
+    ASSERT_OK(sm_safetensors_open(&f->golden, tensors, &error));
     f->arena = sm_arena_new();
     assert_non_null(f->arena);
     ASSERT_OK(sm_pool_new(&f->pool, threads, &error));
@@ -42,6 +43,12 @@ static inline void fixture_open_in(fixture *f, int threads, const sm_format *for
     f->D = f->d / f->H;
     f->K = f->config.lm.codebooks;
     f->V = f->config.lm.vocab;
+}
+
+static inline void fixture_open_in(fixture *f, int threads, const sm_format *format)
+{
+    fixture_open_model(f, threads, format, GOLDEN "/tiny", GOLDEN "/tiny/model.safetensors",
+                       GOLDEN "/tiny/lm_golden.safetensors");
 }
 
 static inline void fixture_open(fixture *f, int threads)
