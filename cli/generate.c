@@ -244,6 +244,7 @@ static int run_job(generate_job *job)
     const int clips = o->inputs.count > 0 ? o->inputs.count : 1;
     o->session.pieces = clips * o->batch;
     o->session.max_knobs = KNOBS_MAX;
+    o->session.long_method = (smitin_long)o->long_method;
     compare_recipe(job);
     choose_length(job);
     o->session.seed = o->seed < 0.0 ? clock_seed() : (uint64_t)o->seed;

@@ -17,6 +17,7 @@ typedef struct generate_options {
     double seconds;       /* NAN: not given */
     double bars, bpm;     /* NAN: not given; then the length is `seconds` */
     int beats_per_bar;
+    int long_method; /* index into generate_longs, in the order of smitin_long */
     int batch;
     int bits;        /* index into 16, 24, 32, 32f */
     int format;      /* of files in a folder: index into generate_formats */
@@ -60,6 +61,7 @@ typedef struct generate_job {
 extern const char *const generate_yes_no[];
 extern const char *const generate_formats[]; /* "wav", "flac", ... */
 extern const char *const generate_levels[];
+extern const char *const generate_longs[];
 enum { LEVEL_EXACT = 0, LEVEL_RUNNING = 1 };
 
 /* The command line of "smitin generate": options, those of --from, and their agreement

@@ -12,6 +12,8 @@ const char *const generate_formats[] = {"wav", "flac", "ogg", "mp3", NULL};
 
 const char *const generate_yes_no[] = {"yes", "no", NULL};
 
+const char *const generate_longs[] = {"window", "rolling", NULL};
+
 static const char usage[] =
     "smitin generate [OPTIONS]\n\n"
     "Make music. Without -p and -i it plays freely; -p follows a text; -i continues a clip "
@@ -39,12 +41,18 @@ static size_t generate_specs(generate_options *o, option_spec *specs, size_t cap
          "WAV, FLAC, Ogg or MP3 by suffix; a folder; - plays WAV to standard output [out.wav]"},
         {NULL, "--format", OPTION_CHOICE, &o->format, 0, 0, generate_formats, "NAME",
          "of files in a folder: wav, flac, ogg or mp3 [wav]"},
-        {"-d", "--seconds", OPTION_DOUBLE, &o->seconds, 0.02, 3600, NULL, "S",
-         "length of a piece, its clip included [10]"},
+        {"-d", "--seconds", OPTION_DOUBLE, &o->seconds, 0.02, 86400, NULL, "S",
+         "length of a piece, its clip included; hours if you like [10]"},
         {NULL, "--bars", OPTION_DOUBLE, &o->bars, 0.125, 10000, NULL, "N",
          "instead of -d: write exactly N bars, to the sample; needs --bpm"},
         {NULL, "--bpm", OPTION_DOUBLE, &o->bpm, 10, 1000, NULL, "B", "beats a minute of --bars"},
         {NULL, "--beats-per-bar", OPTION_INT, &o->beats_per_bar, 1, 64, NULL, "N", "of --bars [4]"},
+        {NULL, "--long", OPTION_CHOICE, &o->long_method, 0, 0, generate_longs, "HOW",
+         "pieces longer than a window: window (as the reference) or rolling [window]"},
+        {NULL, "--window", OPTION_DOUBLE, &o->session.window, 0, 86400, NULL, "S",
+         "what the model hears at most of a piece [30, or what it has positions for]"},
+        {NULL, "--stride", OPTION_DOUBLE, &o->session.stride, 0, 86400, NULL, "S",
+         "from one window to the next [0.6 of the window]"},
         {NULL, "--from", OPTION_TEXT, &o->from, 0, 0, NULL, "FILE",
          "make the piece of this file (or its .json) again; other options change it"},
         {"-s", "--seed", OPTION_DOUBLE, &o->seed, -1, 9007199254740992.0, NULL, "N",

@@ -182,6 +182,10 @@ static json_t *piece_json(const generate_job *job, int index, bool results)
         json_object_set_new(root, "bpm", json_real(o->bpm));
         json_object_set_new(root, "beats_per_bar", json_integer(o->beats_per_bar));
     }
+    if (o->long_method != SMITIN_LONG_WINDOW)
+        json_object_set_new(root, "long", json_string(generate_longs[o->long_method]));
+    if (o->session.window > 0.0) json_object_set_new(root, "window", json_real(o->session.window));
+    if (o->session.stride > 0.0) json_object_set_new(root, "stride", json_real(o->session.stride));
     json_object_set_new(root, "seed",
                         json_integer((json_int_t)(o->session.seed + (uint64_t)index)));
     json_object_set_new(root, "temperature", json_real(o->session.temperature));

@@ -38,6 +38,9 @@ static const setting piece_settings[] = {
     {"level", "--level"},
     {"weights", "--quantize"},
     {"cache", "--cache"},
+    {"long", "--long"},
+    {"window", "--window"},
+    {"stride", "--stride"},
 };
 
 /* One value for all knobs of a command line, so the first knob's will do. */

@@ -25,7 +25,8 @@
  * The engine is the loaded model: immutable, shared by any number of sessions on any threads. A
  * session is one mutable timeline (one or more pieces made side by side) and belongs to one thread
  * at a time; the functions of the group "any thread" are the exception. A session takes all its
- * memory while it is set up and in its first step. The library never prints, never exits and never
+ * memory while it is set up and in its first step; only smitin_session_audio takes more, for the
+ * samples of a whole piece, in its first call. The library never prints, never exits and never
  * throws.
  *
  * Errors: functions return a smitin_status, 0 on success, and fill `error` (which may be NULL) with
@@ -136,7 +137,7 @@ typedef struct smitin_model_info {
     int sample_rate;       /* Hz */
     int hop;               /* samples of one frame, in each channel */
     double frame_rate;     /* frames per second = sample_rate / hop */
-    int max_frames;        /* longest piece the model has positions for, in frames */
+    int max_frames;        /* longest window the model has positions for, in frames */
     bool has_text;         /* a text encoder and its vocabulary are present */
     bool has_melody;       /* follows melodies: smitin_session_set_melody */
     uint64_t parameters;   /* weights in all parts */
@@ -267,17 +268,32 @@ typedef struct smitin_session smitin_session;
 
 #define SMITIN_ALL_PIECES (-1)
 
+/* How a piece goes on that is longer than a window. Both continue, in windows that overlap, from
+ * the last frames of what was made, which the model hears again at low positions; knobs do not push
+ * them a second time. The next window is prepared while the current one plays: a little in every
+ * few steps, so the cost of a step and the memory stay the same however long a piece is. */
+typedef enum smitin_long {
+    /* As the reference does: every window is a piece with an end of its own, and its last frames
+     * are the prompt of the next. */
+    SMITIN_LONG_WINDOW = 0,
+    /* No window ends: the next one takes over in the middle of the delayed codebooks. */
+    SMITIN_LONG_ROLLING,
+} smitin_long;
+
 typedef struct smitin_session_options {
-    double seconds;     /* length of a piece with its audio prompt, 10 */
+    double seconds;     /* length of a piece with its audio prompt, 10; at most a day */
     int pieces;         /* made side by side, 1 */
     uint64_t seed;      /* piece i uses seed + i; 0 */
     double temperature; /* 1; 0 = greedy */
     int top_k;          /* keep the k most likely codes, 250; 0 = all */
     double top_p; /* keep the smallest set with this probability; 0 (default) = off, else replaces
                      top_k */
-    double guidance; /* classifier-free guidance scale, 3; 1 = none */
-    int max_text;    /* longest text prompt in tokens, 256 */
-    int max_knobs;   /* 8 */
+    double guidance;         /* classifier-free guidance scale, 3; 1 = none */
+    int max_text;            /* longest text prompt in tokens, 256 */
+    int max_knobs;           /* 8 */
+    smitin_long long_method; /* of pieces longer than `window`, SMITIN_LONG_WINDOW */
+    double window; /* seconds; 0 (default) = 30, or what the model has positions for when less */
+    double stride; /* from one window to the next, less than `window`; 0 (default) = 0.6 of it */
     unsigned char reserved[32];
 } smitin_session_options;
 
@@ -296,7 +312,8 @@ SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_set_text(smitin_session
                                                                   smitin_error *error);
 /* Before the first step, of a melody model only: follow a tune, `count` samples at the model's
  * rate, interleaved. Heard is which of the twelve pitch classes is the strongest, some eight times
- * a second, in the mean of the channels; of its first 30 s; a shorter tune is repeated. A mixture
+ * a second, in the mean of the channels; of its first 30 s; a shorter tune is repeated. Later
+ * windows of a long piece hear the tune from where they begin. A mixture
  * is taken as it is: a tune alone, its voices separated beforehand, leads more clearly. The samples
  * may go when the call returns. */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_set_melody(smitin_session *session,
@@ -342,7 +359,8 @@ SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_run(smitin_session *ses
                                                              void *user, smitin_error *error);
 
 /* Codes made so far of one piece, the prompt included: *codes is [K, *stride], of which *frames
- * columns are complete. Owned by the session; valid until its next step. */
+ * columns are complete. Owned by the session; valid until its next step. All codes of a piece are
+ * kept: 800 bytes a second with 4 codebooks, 3 MB an hour. */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_codes(const smitin_session *session,
                                                                int piece, const int32_t **codes,
                                                                size_t *frames, size_t *stride,
@@ -369,7 +387,8 @@ SMITIN_API size_t smitin_session_read_delay(const smitin_session *session);
 
 /* One line of a knob's monitor trace: a generated column of one piece. */
 typedef struct smitin_trace {
-    int column;     /* of the delay grid: the pass has heard column / frame_rate seconds */
+    int column;     /* of the delay grid: the pass has heard column / frame_rate seconds. The last
+                     * columns of a window of SMITIN_LONG_WINDOW come again in the next one */
     bool scheduled; /* a push was due at this column */
     float presence; /* C(t): the monitor's probability that the trait is there, read before any push
                      */

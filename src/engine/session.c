@@ -18,11 +18,12 @@ void sm_session_pass(smitin_session *session, int columns, float *logits)
                used * sizeof(int32_t));
     }
     for (int i = 0; i < session->knobs_count; i++)
-        sm_steer_begin(session->knobs[i].steer, session->column, columns);
+        sm_steer_begin(session->knobs[i].steer, session->passed, columns);
     sm_lm_forward(session->state, session->engine->kernels, session->engine->pool, session->tokens,
                   columns, session->taps, session->knobs_count, logits, NULL);
     for (int i = 0; i < session->knobs_count; i++) sm_steer_end(session->knobs[i].steer);
     session->column += columns;
+    session->passed += columns;
 }
 
 /* Requests left by other threads. */
@@ -34,7 +35,7 @@ static void take_requests(smitin_session *session)
     }
 }
 
-/* Fill the unknown cells of `column` of one piece from the logits of its rows. */
+/* Fill the unknown cells of `column` of the window, of one piece, from the logits of its rows. */
 static smitin_status sample_column(smitin_session *session, int index, int column,
                                    smitin_error *error)
 {
@@ -44,6 +45,7 @@ static smitin_status sample_column(smitin_session *session, int index, int colum
     const sm_sampling sampling = {session->options.temperature, session->options.top_k,
                                   session->options.top_p};
     float *cond = session->logits + (size_t)piece->cond_row * (size_t)(K * V);
+    const int base = session->window.base;
     for (int k = 0; k < K; k++) {
         session->made[k] = 0;
         if (!sm_delay_unknown(&piece->grid, column, k)) continue;
@@ -53,8 +55,8 @@ static smitin_status sample_column(smitin_session *session, int index, int colum
                 session->logits + ((size_t)piece->uncond_row * (size_t)K + (size_t)k) * (size_t)V;
             sm_guide(logits, uncond, (float)session->options.guidance, V);
         }
-        const double uniform = sm_uniform(session->options.seed + (uint64_t)index, (uint32_t)column,
-                                          (uint32_t)k, SM_RNG_SAMPLE);
+        const double uniform = sm_uniform(session->options.seed + (uint64_t)index,
+                                          (uint32_t)(base + column), (uint32_t)k, SM_RNG_SAMPLE);
         session->made[k] =
             sm_sample(logits, V, &sampling, uniform, session->scratch, session->order);
         if (session->made[k] < 0)
@@ -62,7 +64,9 @@ static smitin_status sample_column(smitin_session *session, int index, int colum
                            "the model's output at column %d is not a number; turn the knobs down; "
                            "if none is on, the "
                            "model's weights are damaged",
-                           column);
+                           base + column);
+        const int frame = base + sm_delay_frame(&piece->grid, column, k);
+        piece->codes[(size_t)k * (size_t)session->frames + (size_t)frame] = session->made[k];
     }
     sm_delay_write(&piece->grid, column, session->made);
     return SMITIN_OK;
@@ -89,7 +93,7 @@ smitin_status smitin_session_step(smitin_session *session, bool *done, smitin_er
         if (status != SMITIN_OK) session->phase = SM_PHASE_FAILED;
         SM_TRY(status);
     }
-    if (session->column == session->columns - 1) session->phase = SM_PHASE_DONE;
+    if (sm_window_step(session)) session->phase = SM_PHASE_DONE;
     if (done != NULL) *done = session->phase == SM_PHASE_DONE;
     return SMITIN_OK;
 }
@@ -101,8 +105,7 @@ smitin_status smitin_session_run(smitin_session *session, smitin_progress_callba
     while (!done) {
         SM_TRY(smitin_session_step(session, &done, error));
         if (callback == NULL) continue;
-        const smitin_progress progress = {
-            sm_delay_complete(&session->pieces[0].grid, session->column + 1), session->frames};
+        const smitin_progress progress = {sm_window_complete(session), session->frames};
         if (!callback(user, &progress) && !done) smitin_session_stop(session);
     }
     return SMITIN_OK;

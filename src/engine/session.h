@@ -21,13 +21,28 @@ typedef struct sm_reader {
     size_t given, count;
 } sm_reader;
 
+/* Where a piece stands that does not fit the model's positions: in windows of W frames, each S
+ * after the last, of which the first Q = W - S are known (session_window.c). A piece that fits is
+ * one window. */
+typedef struct sm_window {
+    int size, stride; /* W, S */
+    int base;         /* frame of the piece that is frame 0 of the window's grid */
+    int begun;        /* column of the window's first step */
+    int known;        /* frames of the window that were complete before it */
+    int fed;          /* columns of the next window that `ahead` has heard */
+} sm_window;
+
 typedef struct sm_piece {
-    sm_delay grid;
+    sm_delay grid;   /* of the window */
+    int32_t *codes;  /* [K, frames] of the whole piece */
+    int prompt;      /* frames given */
     float *text;     /* T5 output [text_tokens, text hidden]; owned by the session's arena */
     int text_tokens; /* 0 = none */
     int32_t *melody; /* [chroma_length] classes, owned likewise; NULL = none */
-    int cond_row;    /* of the forward pass */
-    int uncond_row;  /* -1 when not guided */
+    int32_t *tune;   /* [tune_count] classes of all of it, for later windows; NULL = one window */
+    size_t tune_count;
+    int cond_row;   /* of the forward pass */
+    int uncond_row; /* -1 when not guided */
     sm_reader reader;
 } sm_piece;
 
@@ -52,26 +67,30 @@ struct smitin_session {
     smitin_session_options options;
     sm_arena *arena;
     sm_phase phase;
-    int frames, columns; /* T and S of every piece */
-    int prompt;          /* P, equal for all pieces */
-    int column;          /* of the next forward pass */
+    int frames; /* T of every piece */
+    int prompt; /* P, equal for all pieces */
+    sm_window window;
+    int column; /* of the next forward pass, in the window's grid */
+    int passed; /* columns of all windows so far, as knobs count them */
     sm_piece *pieces;
     sm_row *rows; /* [2 * pieces] at most */
     int rows_count;
     sm_lm_state *state;
+    sm_lm_state *ahead; /* hears the next window's context; NULL: there is none */
     sm_knob_slot *knobs;
     int knobs_count;
-    sm_tap *taps;    /* [knobs_count] */
-    int32_t *tokens; /* [rows, prompt or 1, K] */
-    int32_t *made;   /* [K] */
-    float *logits;   /* [rows, K, V] */
-    float *scratch;  /* [V] for the sampler */
-    int32_t *order;  /* [V] for the sampler */
-    int32_t *codes;  /* [K, frames] of the piece last asked for */
-    float *samples;  /* [frames * hop, C] of the piece last asked for */
-    float *planar;   /* one channel of what is decoded: of a whole piece, or of a read */
-    int32_t *fresh;  /* [K, SM_READ_FRAMES] codes on their way into a stream */
-    float *codec_scratch;
+    int32_t *classes;     /* [chroma_length] of a later window; NULL = one window or no melody */
+    sm_tap *taps;         /* [knobs_count] */
+    int32_t *tokens;      /* [rows, prompt or 1, K] */
+    int32_t *made;        /* [K] */
+    float *logits;        /* [rows, K, V] */
+    float *scratch;       /* [V] for the sampler */
+    int32_t *order;       /* [V] for the sampler */
+    float *samples;       /* [frames * hop, C] of the piece last asked for; NULL before the first */
+    float *whole_planar;  /* [frames * hop] of a whole decode, likewise; C = 1: unused */
+    float *whole_scratch; /* of a whole decode, likewise */
+    float *planar;        /* one channel of a read; C = 1: unused */
+    float *codec_scratch; /* of a read */
     atomic_bool stop;
 };
 
@@ -85,8 +104,29 @@ smitin_status sm_session_check_setup(const smitin_session *session, int piece, s
 /* Conditions (session_melody.c). */
 /* Whether there is anything for guidance to lead to. */
 bool sm_piece_conditioned(const sm_piece *piece);
-/* Condition every row of `state` on what its piece follows. */
-void sm_session_condition(const smitin_session *session, sm_lm_state *state);
+/* Condition every row of `state` on what its piece follows from frame `base` on. Takes no memory.
+ */
+void sm_session_condition(const smitin_session *session, sm_lm_state *state, int base);
+
+/* ---- Windows (session_window.c) ---- */
+
+/* Columns of the next window's context that are fed at once: enough to share the weights' way from
+ * memory, few enough not to be felt. */
+#define SM_FEED_COLUMNS 8
+
+/* W and S from the options. */
+smitin_status sm_window_init(smitin_session *session, smitin_error *error);
+/* The first window, once the prompt is known: grids, prompts, the first column. */
+void sm_window_begin(smitin_session *session);
+/* Whether the piece ends in this window. */
+bool sm_window_last(const smitin_session *session);
+/* Steps of the whole run, of a session that has begun. */
+int sm_window_steps(const smitin_session *session);
+/* After a step: feed some of the next window's context, and move on to that window when this one
+ * is over. True when the piece is over. */
+bool sm_window_step(smitin_session *session);
+/* Frames of every piece whose codes are all there. A step that failed has left its column open. */
+int sm_window_complete(const smitin_session *session);
 
 /* Forward `columns` columns of every piece from session->column on, with the knobs around it. */
 void sm_session_pass(smitin_session *session, int columns, float *logits);

@@ -2,6 +2,7 @@
 /* What a session's pieces follow: a melody, and the conditions of every row. */
 #include "session.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "../melody/chroma.h"
@@ -44,6 +45,38 @@ static smitin_status hear(smitin_session *session, const float *mono, size_t len
     return status;
 }
 
+/* Later windows hear the tune from where they begin, all of it, as the first hears its first 30 s.
+ */
+static smitin_status hear_on(smitin_session *session, const float *mono, size_t length,
+                             int32_t **tune, size_t *count, smitin_error *error)
+{
+    sm_chroma_config config = session->engine->config.chroma;
+    config.longest = length;
+    *tune = NULL;
+    *count = sm_chroma_frames(&config, length);
+    if (session->frames <= session->window.size) return SMITIN_OK;
+    *tune = SM_TAKE(session->arena, *count, int32_t);
+    if (session->classes == NULL)
+        session->classes =
+            SM_TAKE(session->arena, session->engine->config.lm.chroma_length, int32_t);
+    if (*tune == NULL || session->classes == NULL)
+        return sm_fail_memory(error, "a melody", *count * sizeof **tune);
+    return sm_chroma_extract(&config, mono, length, *tune, error);
+}
+
+/* The classes of a piece from frame `base` on: the tune goes on, and begins again when it is over.
+ * Its frames are some 8 a second; the nearest one is taken. */
+static const int32_t *classes_at(const smitin_session *session, const sm_piece *piece, int base)
+{
+    const sm_model_config *config = &session->engine->config;
+    if (base == 0 || piece->melody == NULL) return piece->melody;
+    const double samples = (double)base * config->codec.hop;
+    const size_t from = (size_t)llround(samples / config->chroma.hop);
+    for (int i = 0; i < config->lm.chroma_length; i++)
+        session->classes[i] = piece->tune[(from + (size_t)i) % piece->tune_count];
+    return session->classes;
+}
+
 smitin_status smitin_session_set_melody(smitin_session *session, int piece, const float *samples,
                                         size_t count, smitin_error *error)
 {
@@ -58,11 +91,17 @@ smitin_status smitin_session_set_melody(smitin_session *session, int piece, cons
     float *mono = mix_down(engine, samples, length, error);
     if (mono == NULL) return SMITIN_ERROR_MEMORY;
     int32_t *melody = NULL;
-    const smitin_status status = hear(session, mono, length, &melody, error);
+    int32_t *tune = NULL;
+    size_t tune_count = 0;
+    smitin_status status = hear(session, mono, length, &melody, error);
+    if (status == SMITIN_OK) status = hear_on(session, mono, length, &tune, &tune_count, error);
     free(mono);
     SM_TRY(status);
     for (int i = 0; i < session->options.pieces; i++) {
-        if (piece == SMITIN_ALL_PIECES || piece == i) session->pieces[i].melody = melody;
+        if (piece != SMITIN_ALL_PIECES && piece != i) continue;
+        session->pieces[i].melody = melody;
+        session->pieces[i].tune = tune;
+        session->pieces[i].tune_count = tune_count;
     }
     return SMITIN_OK;
 }
@@ -75,7 +114,7 @@ bool sm_piece_conditioned(const sm_piece *piece)
 /* Conditional rows, and in text models nothing for the others: that is their null condition. A
  * melody model's is a prefix too: class 0, and zeros in place of the text, as many as it has tokens
  * in the other row. */
-void sm_session_condition(const smitin_session *session, sm_lm_state *state)
+void sm_session_condition(const smitin_session *session, sm_lm_state *state, int base)
 {
     const smitin_engine *engine = session->engine;
     const bool melody = engine->config.lm.chroma_length > 0;
@@ -88,8 +127,8 @@ void sm_session_condition(const smitin_session *session, sm_lm_state *state)
             continue;
         }
         const int rows = tokens > 0 ? tokens : 1;
-        sm_lm_prefix(state, engine->kernels, engine->pool, piece->cond_row, piece->melody,
-                     tokens > 0 ? piece->text : NULL, rows);
+        sm_lm_prefix(state, engine->kernels, engine->pool, piece->cond_row,
+                     classes_at(session, piece, base), tokens > 0 ? piece->text : NULL, rows);
         if (piece->uncond_row >= 0)
             sm_lm_prefix(state, engine->kernels, engine->pool, piece->uncond_row, NULL, NULL, rows);
     }

@@ -15,24 +15,30 @@ static smitin_status check_piece(const smitin_session *session, int piece, smiti
     return SMITIN_OK;
 }
 
-/* Frames of a piece whose codes are all there. A step that failed has left its column open. */
-static int complete_frames(const smitin_session *session, int piece)
-{
-    const int filled = session->column + (session->phase == SM_PHASE_FAILED ? 0 : 1);
-    return sm_delay_complete(&session->pieces[piece].grid, filled);
-}
-
 smitin_status smitin_session_codes(const smitin_session *session, int piece, const int32_t **codes,
                                    size_t *frames, size_t *stride, smitin_error *error)
 {
     SM_TRY(check_piece(session, piece, error));
-    const sm_delay *grid = &session->pieces[piece].grid;
-    const int complete = complete_frames(session, piece);
-    sm_delay_revert(grid, complete, session->codes, session->frames);
-    *codes = session->codes;
-    *frames = (size_t)complete;
+    *codes = session->pieces[piece].codes;
+    *frames = (size_t)sm_window_complete(session);
     *stride = (size_t)session->frames;
     return SMITIN_OK;
+}
+
+/* Room for the samples of a whole piece and for the decoder: streams never need it. */
+static smitin_status take_whole(smitin_session *session, smitin_error *error)
+{
+    const smitin_engine *engine = session->engine;
+    const size_t frames = (size_t)session->frames, C = (size_t)engine->config.lm.channels;
+    const size_t count = frames * (size_t)engine->config.codec.hop;
+    sm_arena *arena = session->arena;
+    if (session->whole_scratch != NULL) return SMITIN_OK;
+    session->samples = SM_TAKE(arena, count * C, float);
+    session->whole_planar = SM_TAKE(arena, C > 1 ? count : 0, float);
+    if (session->samples != NULL && session->whole_planar != NULL)
+        session->whole_scratch = SM_TAKE(arena, sm_codec_scratch(engine->codec, frames), float);
+    if (session->whole_scratch != NULL) return SMITIN_OK;
+    return sm_fail_memory(error, "the samples of a whole piece", count * C * sizeof(float));
 }
 
 smitin_status smitin_session_audio(smitin_session *session, int piece, const float **samples,
@@ -42,9 +48,10 @@ smitin_status smitin_session_audio(smitin_session *session, int piece, const flo
     size_t frames = 0, stride = 0;
     SM_TRY(smitin_session_codes(session, piece, &codes, &frames, &stride, error));
     if (frames == 0) return sm_fail(error, SMITIN_ERROR_STATE, "no frame is complete yet");
+    SM_TRY(take_whole(session, error));
     const smitin_engine *engine = session->engine;
-    sm_engine_decode_frames(engine, codes, stride, frames, session->samples, session->planar,
-                            session->codec_scratch);
+    sm_engine_decode_frames(engine, codes, stride, frames, session->samples, session->whole_planar,
+                            session->whole_scratch);
     *samples = session->samples;
     *count = frames * (size_t)engine->config.codec.hop * (size_t)engine->config.lm.channels;
     return SMITIN_OK;
@@ -61,19 +68,19 @@ static bool decode_more(smitin_session *session, int piece)
 {
     const smitin_engine *engine = session->engine;
     sm_reader *reader = &session->pieces[piece].reader;
-    const int complete = complete_frames(session, piece), left = complete - reader->pushed;
+    const int complete = sm_window_complete(session), left = complete - reader->pushed;
     const int n = left < SM_READ_FRAMES ? left : SM_READ_FRAMES;
     const bool over = complete == session->frames || session->phase >= SM_PHASE_DONE;
     if (reader->ended || (n == 0 && !over)) return false;
     reader->ended = over && n == left;
-    sm_delay_revert_from(&session->pieces[piece].grid, reader->pushed, n, session->fresh,
-                         SM_READ_FRAMES);
     const int C = engine->config.lm.channels;
+    const size_t stride = (size_t)session->frames;
     size_t length = 0; /* of one channel, the same for all */
     for (int c = 0; c < C; c++) {
+        const int32_t *fresh =
+            session->pieces[piece].codes + (size_t)c * stride + (size_t)reader->pushed;
         length = sm_codec_stream_push(
-            reader->streams[c], engine->kernels, engine->pool,
-            session->fresh + (size_t)c * SM_READ_FRAMES, (size_t)C * SM_READ_FRAMES, (size_t)n,
+            reader->streams[c], engine->kernels, engine->pool, fresh, (size_t)C * stride, (size_t)n,
             reader->ended, C > 1 ? session->planar : reader->pending, session->codec_scratch);
         if (C > 1) sm_engine_interleave(engine, reader->pending, session->planar, length, c);
     }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PIECES = 1024, MAX_KNOBS = 64, MAX_TEXT = 4096 };
+enum { MAX_PIECES = 1024, MAX_KNOBS = 64, MAX_TEXT = 4096, MAX_SECONDS = 86400 };
 
 smitin_session_options smitin_session_defaults(void)
 {
@@ -22,15 +22,11 @@ smitin_session_options smitin_session_defaults(void)
     return options;
 }
 
-static smitin_status check_options(const smitin_engine *engine, const smitin_session_options *o,
-                                   smitin_error *error)
+static smitin_status check_options(const smitin_session_options *o, smitin_error *error)
 {
-    const double longest = (double)engine->config.max_frames * engine->config.codec.hop /
-                           engine->config.codec.sample_rate;
-    if (!(o->seconds > 0.0) || o->seconds > longest + 1e-9)
+    if (!(o->seconds > 0.0) || o->seconds > MAX_SECONDS)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "a length of %g s is outside 0..%g s, the model's range", o->seconds,
-                       longest);
+                       "a length of %g s is outside the range of 0..%d s", o->seconds, MAX_SECONDS);
     if (o->pieces < 1 || o->pieces > MAX_PIECES)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT, "%d pieces at once is outside 1..%d",
                        o->pieces, MAX_PIECES);
@@ -72,27 +68,10 @@ static bool take_reader(smitin_session *s, sm_reader *reader)
     return reader->pending != NULL;
 }
 
-/* Samples of one channel for whoever decodes, none where the only channel is the output itself. */
-static size_t planar_length(const smitin_session *s)
-{
-    const size_t whole = (size_t)s->frames * (size_t)s->engine->config.codec.hop;
-    if (s->engine->config.lm.channels == 1) return 0;
-    return whole > read_length(s) ? whole : read_length(s);
-}
-
-/* Of a whole decode and of a stream, whichever takes more. */
-static size_t codec_scratch(const smitin_session *s)
-{
-    const size_t whole = sm_codec_scratch(s->engine->codec, (size_t)s->frames);
-    const size_t stream = sm_codec_stream_scratch(s->engine->codec);
-    return whole > stream ? whole : stream;
-}
-
 static bool take_fixed_memory(smitin_session *s)
 {
     const size_t pieces = (size_t)s->options.pieces;
     const size_t K = (size_t)s->engine->config.lm.codebooks;
-    const size_t C = (size_t)s->engine->config.lm.channels;
     const size_t V = (size_t)s->engine->config.lm.vocab;
     const size_t frames = (size_t)s->frames;
     s->pieces = SM_TAKE(s->arena, pieces, sm_piece);
@@ -102,19 +81,20 @@ static bool take_fixed_memory(smitin_session *s)
     s->made = SM_TAKE(s->arena, K, int32_t);
     s->scratch = SM_TAKE(s->arena, V, float);
     s->order = SM_TAKE(s->arena, V, int32_t);
-    s->codes = SM_TAKE(s->arena, K * frames, int32_t);
-    s->samples = SM_TAKE(s->arena, frames * (size_t)s->engine->config.codec.hop * C, float);
-    s->planar = SM_TAKE(s->arena, planar_length(s), float);
-    s->codec_scratch = SM_TAKE(s->arena, codec_scratch(s), float);
-    s->fresh = SM_TAKE(s->arena, K * SM_READ_FRAMES, int32_t);
+    s->planar = SM_TAKE(s->arena, s->engine->config.lm.channels > 1 ? read_length(s) : 0, float);
+    s->codec_scratch = SM_TAKE(s->arena, sm_codec_stream_scratch(s->engine->codec), float);
     if (s->pieces == NULL || s->rows == NULL || s->knobs == NULL || s->taps == NULL ||
-        s->made == NULL || s->scratch == NULL || s->order == NULL || s->codes == NULL ||
-        s->samples == NULL || s->planar == NULL || s->codec_scratch == NULL || s->fresh == NULL)
+        s->made == NULL || s->scratch == NULL || s->order == NULL || s->planar == NULL ||
+        s->codec_scratch == NULL)
         return false;
+    const int C = s->engine->config.lm.channels;
+    const size_t columns = (size_t)sm_delay_columns(s->window.size, (int)K, C);
     for (size_t i = 0; i < pieces; i++) {
-        int32_t *cells = SM_TAKE(s->arena, K * (size_t)s->columns, int32_t);
-        if (cells == NULL || !take_reader(s, &s->pieces[i].reader)) return false;
-        sm_delay_init(&s->pieces[i].grid, s->frames, (int)K, (int)C, (int32_t)V, cells);
+        sm_piece *piece = &s->pieces[i];
+        piece->grid.cells = SM_TAKE(s->arena, K * columns, int32_t);
+        piece->codes = SM_TAKE(s->arena, K * frames, int32_t);
+        if (piece->grid.cells == NULL || piece->codes == NULL || !take_reader(s, &piece->reader))
+            return false;
     }
     return true;
 }
@@ -128,15 +108,18 @@ smitin_status smitin_session_new(smitin_session **out, const smitin_engine *engi
     *out = NULL;
     const smitin_session_options defaults = smitin_session_defaults();
     if (options == NULL) options = &defaults;
-    SM_TRY(check_options(engine, options, error));
+    SM_TRY(check_options(options, error));
 
     smitin_session *session = calloc(1, sizeof *session);
     if (session == NULL) return sm_fail_memory(error, "the session", sizeof *session);
     session->engine = engine;
     session->options = *options;
     session->frames = sm_engine_frames(engine, options->seconds);
-    session->columns =
-        sm_delay_columns(session->frames, engine->config.lm.codebooks, engine->config.lm.channels);
+    const smitin_status status = sm_window_init(session, error);
+    if (status != SMITIN_OK) {
+        free(session);
+        return status;
+    }
     session->arena = sm_arena_new();
     if (session->arena == NULL || !take_fixed_memory(session)) {
         smitin_session_free(session);
@@ -151,6 +134,7 @@ void smitin_session_free(smitin_session *session)
     if (session == NULL) return;
     for (int i = 0; i < session->knobs_count; i++) sm_steer_free(session->knobs[i].steer);
     sm_lm_state_free(session->state);
+    sm_lm_state_free(session->ahead);
     sm_arena_free(session->arena);
     free(session);
 }
@@ -233,12 +217,14 @@ static smitin_status check_prompt_length(const smitin_session *session, size_t f
 
 static void place_codes(smitin_session *session, int piece, const int32_t *codes, int frames)
 {
-    const sm_lm_config *lm = &session->engine->config.lm;
+    const size_t K = (size_t)session->engine->config.lm.codebooks;
     for (int i = 0; i < session->options.pieces; i++) {
         if (!selected(piece, i)) continue;
-        sm_delay *grid = &session->pieces[i].grid;
-        sm_delay_init(grid, session->frames, lm->codebooks, lm->channels, lm->vocab, grid->cells);
-        sm_delay_prompt(grid, codes, frames, frames);
+        sm_piece *to = &session->pieces[i];
+        to->prompt = frames;
+        for (size_t k = 0; k < K; k++)
+            memcpy(to->codes + k * (size_t)session->frames, codes + k * (size_t)frames,
+                   (size_t)frames * sizeof *codes);
     }
 }
 
@@ -264,9 +250,14 @@ smitin_status smitin_session_set_audio(smitin_session *session, int piece, const
     SM_TRY(sm_session_check_setup(session, piece, error));
     const size_t frames = count == 0 ? 0 : sm_engine_count_frames(session->engine, count);
     SM_TRY(check_prompt_length(session, frames, error));
-    SM_TRY(sm_engine_encode_frames(session->engine, samples, count, session->codes, error));
-    place_codes(session, piece, session->codes, (int)frames);
-    return SMITIN_OK;
+    const size_t size = frames * (size_t)session->engine->config.lm.codebooks;
+    int32_t *codes = malloc(size * sizeof *codes);
+    if (codes == NULL) return sm_fail_memory(error, "the prompt's codes", size * sizeof *codes);
+    const smitin_status status =
+        sm_engine_encode_frames(session->engine, samples, count, codes, error);
+    if (status == SMITIN_OK) place_codes(session, piece, codes, (int)frames);
+    free(codes);
+    return status;
 }
 
 /* ---- Knobs ---- */
@@ -295,14 +286,14 @@ smitin_status smitin_session_add_knob(smitin_session *session, const smitin_knob
 
 static smitin_status agree_on_prompt(smitin_session *session, smitin_error *error)
 {
-    session->prompt = session->pieces[0].grid.prompt;
+    session->prompt = session->pieces[0].prompt;
     for (int i = 1; i < session->options.pieces; i++) {
-        if (session->pieces[i].grid.prompt != session->prompt)
+        if (session->pieces[i].prompt != session->prompt)
             return sm_fail(error, SMITIN_ERROR_ARGUMENT,
                            "piece 0 has a prompt of %d frames and piece %d one of %d; pieces of "
                            "one session need prompts "
                            "of one length",
-                           session->prompt, i, session->pieces[i].grid.prompt);
+                           session->prompt, i, session->pieces[i].prompt);
     }
     return SMITIN_OK;
 }
@@ -336,7 +327,7 @@ static smitin_status start_knobs(smitin_session *session, smitin_error *error)
                                         .rows_count = session->rows_count,
                                         .pieces = session->options.pieces,
                                         .first = session->prompt,
-                                        .columns = session->columns};
+                                        .columns = session->prompt + sm_window_steps(session) + 1};
     for (int i = 0; i < session->knobs_count; i++) {
         sm_knob_slot *slot = &session->knobs[i];
         SM_TRY(sm_steer_new(&slot->steer, slot->knob->data, &slot->settings, engine->lm,
@@ -346,14 +337,35 @@ static smitin_status start_knobs(smitin_session *session, smitin_error *error)
     return SMITIN_OK;
 }
 
+/* A state for the window from frame `base` on, conditioned. */
+static smitin_status new_state(smitin_session *session, sm_lm_state **state, int base, int batch,
+                               int longest_text, smitin_error *error)
+{
+    const smitin_engine *engine = session->engine;
+    const sm_lm_config *lm = &engine->config.lm;
+    const bool melody = lm->chroma_length > 0;
+    const int columns = sm_delay_columns(session->window.size, lm->codebooks, lm->channels) - 1;
+    const sm_lm_state_options options = {.rows = session->rows_count,
+                                         .max_columns = columns,
+                                         .max_batch = batch < columns ? batch : columns,
+                                         .max_text = longest_text > 0 || !melody ? longest_text : 1,
+                                         .cache = engine->cache};
+    SM_TRY(sm_lm_state_new(state, engine->lm, &options, error));
+    sm_session_condition(session, *state, base);
+    return SMITIN_OK;
+}
+
 smitin_status sm_session_start(smitin_session *session, smitin_error *error)
 {
     const smitin_engine *engine = session->engine;
     const size_t K = (size_t)engine->config.lm.codebooks;
-    const bool melody = engine->config.lm.chroma_length > 0;
     SM_TRY(agree_on_prompt(session, error));
     const int longest_text = lay_out_rows(session);
-    const int batch = session->prompt > 1 ? session->prompt : 1;
+    sm_window_begin(session);
+    const int heard = session->window.begun; /* frames of the prompt that the model hears */
+    const bool windows = !sm_window_last(session);
+    int batch = heard > 1 ? heard : 1;
+    if (windows && batch < SM_FEED_COLUMNS) batch = SM_FEED_COLUMNS;
 
     session->tokens =
         SM_TAKE(session->arena, (size_t)session->rows_count * (size_t)batch * K, int32_t);
@@ -361,15 +373,12 @@ smitin_status sm_session_start(smitin_session *session, smitin_error *error)
         session->arena, (size_t)session->rows_count * K * (size_t)engine->config.lm.vocab, float);
     if (session->tokens == NULL || session->logits == NULL)
         return sm_fail_memory(error, "the session's run", 0);
-    const sm_lm_state_options options = {.rows = session->rows_count,
-                                         .max_columns = session->columns - 1,
-                                         .max_batch = batch,
-                                         .max_text = longest_text > 0 || !melody ? longest_text : 1,
-                                         .cache = engine->cache};
-    SM_TRY(sm_lm_state_new(&session->state, engine->lm, &options, error));
-    sm_session_condition(session, session->state);
+    const int base = session->window.base, next = base + session->window.stride;
+    SM_TRY(new_state(session, &session->state, base, batch, longest_text, error));
+    if (windows)
+        SM_TRY(new_state(session, &session->ahead, next, SM_FEED_COLUMNS, longest_text, error));
     SM_TRY(start_knobs(session, error));
     /* The last prompt column is the first step: its pass predicts something new. */
-    if (session->prompt > 0) sm_session_pass(session, session->prompt, NULL);
+    if (heard > 0) sm_session_pass(session, heard, NULL);
     return SMITIN_OK;
 }

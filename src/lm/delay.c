@@ -53,6 +53,36 @@ int sm_delay_first(const sm_delay *grid)
     return grid->prompt + 1;
 }
 
+int sm_delay_frame(const sm_delay *grid, int column, int k)
+{
+    return column - first_column(grid, k);
+}
+
+int32_t sm_delay_ahead(const sm_delay *grid, int shift, int column, int k)
+{
+    if (sm_delay_frame(grid, column, k) < 0) return grid->special;
+    return *cell(grid, column + shift, k);
+}
+
+void sm_delay_advance(sm_delay *grid, int shift, int keep, int frames)
+{
+    const int columns = sm_delay_columns(frames, grid->codebooks, grid->channels);
+    for (int column = 0; column < columns; column++) { /* from columns that come later */
+        for (int k = 0; k < grid->codebooks; k++) {
+            const int frame = sm_delay_frame(grid, column, k);
+            int32_t value = -1;
+            if (frame < keep)
+                value = sm_delay_ahead(grid, shift, column, k);
+            else if (frame >= frames)
+                value = grid->special;
+            *cell(grid, column, k) = value;
+        }
+    }
+    grid->frames = frames;
+    grid->columns = columns;
+    grid->prompt = keep;
+}
+
 int sm_delay_unknown(const sm_delay *grid, int column, int k)
 {
     return *cell(grid, column, k) < 0;

@@ -29,6 +29,15 @@ void sm_delay_init(sm_delay *grid, int frames, int codebooks, int channels, int3
 void sm_delay_prompt(sm_delay *grid, const int32_t *codes, int frames, int stride);
 /* The first column to be made: P + 1. */
 int sm_delay_first(const sm_delay *grid);
+/* The frame whose code of codebook k stands in `column`; outside 0..T-1 it is the special token. */
+int sm_delay_frame(const sm_delay *grid, int column, int k);
+/* The grid that begins `shift` frames later, as a grid of its own: the cell of a column, of which
+ * at most the frames before T - shift are looked at. */
+int32_t sm_delay_ahead(const sm_delay *grid, int shift, int column, int k);
+/* Become that grid, of `frames` frames: those before `keep` keep what was made of them, which may
+ * be less in later codebooks; the others are to be made. shift > 0, keep <= T - shift, frames <= T.
+ */
+void sm_delay_advance(sm_delay *grid, int shift, int keep, int frames);
 /* Write made tokens [K] into `column` where the grid is unknown. */
 void sm_delay_write(sm_delay *grid, int column, const int32_t *tokens);
 /* Whether cell (column, k) is to be made. */

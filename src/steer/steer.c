@@ -32,6 +32,7 @@ struct sm_steer {
     steered_piece *pieces;
     float *sorted; /* [K] scratch of the median */
     int column, columns;
+    int back;        /* columns by which the timeline has stepped back */
     bool generating; /* the pass in progress is over a column from t0 on */
 };
 
@@ -226,7 +227,7 @@ static double close_reading(sm_steer *steer, const steered_piece *piece)
 static void add_line(sm_steer *steer, steered_piece *piece)
 {
     smitin_trace *line = &piece->trace[piece->trace_count++];
-    line->column = steer->column;
+    line->column = steer->column - steer->back;
     line->scheduled = sm_controller_scheduled(&piece->controller, steer->column);
     line->presence = (float)piece->presence;
     line->gain = (float)piece->gain;
@@ -243,6 +244,11 @@ void sm_steer_end(sm_steer *steer)
         sm_controller_note(&piece->controller, steer->column, aimed(steer, piece->presence));
         add_line(steer, piece);
     }
+}
+
+void sm_steer_step_back(sm_steer *steer, int columns)
+{
+    steer->back += columns;
 }
 
 void sm_steer_turn(sm_steer *steer, double alpha)

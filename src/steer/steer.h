@@ -32,7 +32,8 @@ typedef struct sm_steer_timeline {
     int rows_count;
     int pieces;
     int first;   /* t0: the first column whose pass predicts something new */
-    int columns; /* S of the grid: passes run over columns 0..S-2 */
+    int columns; /* S of the grid: passes run over columns 0..S-2, those over columns that come
+                  * twice counted twice */
 } sm_steer_timeline;
 
 /* Whether `knob` and `settings` fit the model, without taking memory: SMITIN_ERROR_KNOB or
@@ -54,6 +55,9 @@ sm_tap sm_steer_tap(sm_steer *steer);
  * it, and close the reading after it. */
 void sm_steer_begin(sm_steer *steer, int column, int columns);
 void sm_steer_end(sm_steer *steer);
+/* The timeline has stepped back by `columns`: passes go on being counted, lines of the trace tell
+ * the column as it is then. */
+void sm_steer_step_back(sm_steer *steer, int columns);
 
 /* From the next pass on: a new raw alpha. */
 void sm_steer_turn(sm_steer *steer, double alpha);

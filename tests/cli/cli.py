@@ -74,7 +74,8 @@ class Usage(Case):
             (["--top-k", "1.5"], "1.5"), (["--temp", "-1"], "--temp"), (["--method", "magic"], "smitin, sparse"),
             (["--quiet=yes"], "--quiet"), (["extra"], "extra"), (["-b", "0"], "--batch"), (["-o", "x.xyz"], ".flac"),
             (["--knob", "drums:loud"], "percentage"), (["--knob", "drums:200%"], "percentage"), (["--knob", ":5"], "names no"),
-            (["--cpu-level", "mmx"], "mmx"), (["-d", "100"], "range"), (["--bpm", "120"], "--bars"),
+            (["--cpu-level", "mmx"], "mmx"), (["-d", "100000"], "--seconds"), (["--window", "99"], "range"),
+            (["--stride", "8"], "within the window"), (["--bpm", "120"], "--bars"),
             (["--bars", "0", "--bpm", "120"], "--bars"), (["--bars", "2", "--bpm", "120"], "both give a length"),
             (["-q", "q5"], "file, f32, f16, bf16, q8, q4"),
             (["-q"], "--quantize"), (["-q", ""], "--quantize"), (["--cache", "bf16"], "f16, f32, q8"),
@@ -295,6 +296,36 @@ class Output(Case):
         self.assertIn("out of its reach", result.stderr.decode())
         self.assert_refused(self.generate("--lufs", -14, "--level", "exact", "-o", "-"), 2, "--level running")
         self.assertEqual(self.generate("--lufs", -14, "-o", "-", "--quiet").returncode, 0)
+
+
+class Long(Case):
+    """The tiny model has positions for 5.06 s."""
+
+    def long(self, *arguments):
+        return smitin("generate", "-m", MODEL, "-d", 12, "-s", 4, *arguments, folder=self.folder)
+
+    def test_any_length(self):
+        audio = {}
+        for method in ("window", "rolling"):
+            result = self.long("--long", method, "-o", method + ".wav")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertIn("12.00 s", result.stderr.decode())
+            self.assertEqual(self.long("--long", method, "-q", "-o", "-").stdout, (self.folder / (method + ".wav")).read_bytes())
+            again = smitin("generate", "--from", method + ".wav", "-q", "-o", "-", folder=self.folder)
+            self.assertEqual(again.stdout, (self.folder / (method + ".wav")).read_bytes())
+            audio[method] = wave.open(str(self.folder / (method + ".wav"))).readframes(12 * RATE)
+        self.assertEqual(self.long("--window", 2, "--stride", 0.5, "-q", "-o", "short.wav").returncode, 0)
+        again = smitin("generate", "--from", "short.wav", "-q", "-o", "-", folder=self.folder)
+        self.assertEqual(again.stdout, (self.folder / "short.wav").read_bytes())
+        self.assertNotEqual(audio["window"], audio["rolling"])
+        same = 2 * 4 * RATE  # of the first window, some room for the limiter
+        self.assertEqual(audio["window"][:same], audio["rolling"][:same])
+
+    def test_a_clip_longer_than_a_window(self):
+        write_wav(self.folder / "clip.wav", tone(7))
+        result = self.long("-i", "clip.wav", "-o", "out.wav")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(wave.open(str(self.folder / "out.wav")).getnframes(), 12 * RATE)
 
 
 class Again(Case):
