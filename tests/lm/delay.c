@@ -155,6 +155,43 @@ static void frames_complete_with_their_last_codebook(void **context)
     }
 }
 
+/* The grid that begins 2 frames later keeps what was made, whole frames or not; the rest is the
+ * layout of a grid of its own. */
+static void a_grid_advances(void **context)
+{
+    (void)context;
+    for (int channels = 1; channels <= 2; channels++) {
+        const int K = 4 * channels;
+        int32_t cells[10 * 8], fresh[10 * 8], made[8];
+        sm_delay grid, plain;
+        sm_delay_init(&grid, 6, K, channels, S, cells);
+        for (int column = 1; column <= 6; column++) { /* up to frame 5 of the first codebook */
+            for (int k = 0; k < K; k++) made[k] = code(k, column - 1 - k / channels);
+            sm_delay_write(&grid, column, made);
+        }
+        sm_delay_init(&plain, 5, K, channels, S, fresh);
+        for (int column = 0; column <= 4; column++) {
+            for (int k = 0; k < K; k++) {
+                const int t = sm_delay_frame(&grid, column, k);
+                assert_int_equal(t, column - 1 - k / channels);
+                assert_int_equal(sm_delay_ahead(&grid, 2, column, k), t < 0 ? S : code(k, t + 2));
+            }
+        }
+        sm_delay_advance(&grid, 2, 4, 5);
+        assert_int_equal(grid.frames, 5);
+        assert_int_equal(grid.columns, plain.columns);
+        assert_int_equal(sm_delay_first(&grid), 5);
+        for (int column = 0; column < grid.columns; column++) {
+            for (int k = 0; k < K; k++) {
+                const int t = sm_delay_frame(&grid, column, k);
+                const int known = t >= 0 && t < 4 && column + 2 <= 6;
+                assert_int_equal(cells[column * K + k],
+                                 known ? code(k, t + 2) : fresh[column * K + k]);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +201,7 @@ int main(void)
         cmocka_unit_test(a_whole_prompt_leaves_nothing_to_make),
         cmocka_unit_test(written_then_reverted),
         cmocka_unit_test(frames_complete_with_their_last_codebook),
+        cmocka_unit_test(a_grid_advances),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
