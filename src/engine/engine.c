@@ -115,8 +115,9 @@ static smitin_status load_model(smitin_engine *engine, const smitin_engine_optio
     SM_TRY(status);
 
     snprintf(file_path, sizeof file_path, "%s/spiece.model", engine->path);
-    if (stat(file_path, &info) == 0)
-        SM_TRY(sm_tokenizer_open(&engine->tokenizer, file_path, error));
+    if (stat(file_path, &info) != 0) return SMITIN_OK;
+    SM_TRY(sm_tokenizer_open(&engine->tokenizer, file_path, error));
+    sm_tokenizer_set_rows(engine->tokenizer, engine->config.text.vocab);
     return SMITIN_OK;
 }
 

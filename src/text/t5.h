@@ -15,6 +15,11 @@ typedef struct sm_tokenizer sm_tokenizer;
 smitin_status sm_tokenizer_open(sm_tokenizer **tokenizer, const char *path, smitin_error *error);
 void sm_tokenizer_free(sm_tokenizer *tokenizer); /* NULL is allowed */
 
+/* Tell how many rows the encoder's embedding has: where it has none for "<extra_id_N>", these are
+ * plain text, as they are to a reference that was told extra_ids = 0. Without this call they are
+ * special. */
+void sm_tokenizer_set_rows(sm_tokenizer *tokenizer, int rows);
+
 /* Ids of `text` (UTF-8) with T5's end mark (1) appended; at most `capacity`. *count receives the
  * number. Text that needs more than `capacity` ids is SMITIN_ERROR_ARGUMENT. "<pad>", "</s>",
  * "<unk>" and "<extra_id_N>" in the text are special tokens, as in the reference. */

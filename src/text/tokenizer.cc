@@ -24,9 +24,10 @@ constexpr int extra_ids =
     100; /* "<extra_id_0>" is the last id, "<extra_id_99>" the first after the pieces */
 constexpr size_t text_max = 1 << 20; /* bytes */
 
-/* The special token that `text` begins with, or -1; *length receives its bytes. */
-int special_at(const sentencepiece::SentencePieceProcessor &model, std::string_view text,
-               size_t *length)
+/* The special token that `text` begins with, or -1; *length receives its bytes. `extra`: whether
+ * "<extra_id_N>" is one. */
+int special_at(const sentencepiece::SentencePieceProcessor &model, bool extra,
+               std::string_view text, size_t *length)
 {
     static constexpr struct {
         std::string_view name;
@@ -38,6 +39,7 @@ int special_at(const sentencepiece::SentencePieceProcessor &model, std::string_v
         return token.id;
     }
     constexpr std::string_view prefix = "<extra_id_";
+    if (!extra) return -1;
     if (text.substr(0, prefix.size()) != prefix) return -1;
     size_t at = prefix.size();
     int number = 0;
@@ -63,13 +65,13 @@ bool append_pieces(const sentencepiece::SentencePieceProcessor &model, std::stri
     return true;
 }
 
-bool encode_all(const sentencepiece::SentencePieceProcessor &model, std::string_view text,
-                std::vector<int> *ids)
+bool encode_all(const sentencepiece::SentencePieceProcessor &model, bool extra,
+                std::string_view text, std::vector<int> *ids)
 {
     size_t begin = 0, at = 0;
     while ((at = text.find('<', at)) != std::string_view::npos) {
         size_t length = 0;
-        int id = special_at(model, text.substr(at), &length);
+        int id = special_at(model, extra, text.substr(at), &length);
         if (id < 0) {
             at++;
             continue;
@@ -88,6 +90,7 @@ bool encode_all(const sentencepiece::SentencePieceProcessor &model, std::string_
 
 struct sm_tokenizer {
     sentencepiece::SentencePieceProcessor model;
+    bool extra = true; /* the encoder knows "<extra_id_N>" */
 };
 
 static smitin_status load(sm_tokenizer *made, const char *path, const sm_filemap &map,
@@ -144,6 +147,11 @@ extern "C" void sm_tokenizer_free(sm_tokenizer *tokenizer)
     delete tokenizer;
 }
 
+extern "C" void sm_tokenizer_set_rows(sm_tokenizer *tokenizer, int rows)
+{
+    tokenizer->extra = rows >= tokenizer->model.GetPieceSize() + extra_ids;
+}
+
 extern "C" smitin_status sm_tokenizer_encode(const sm_tokenizer *tokenizer, const char *text,
                                              int32_t *ids, int capacity, int *count,
                                              smitin_error *error)
@@ -156,7 +164,8 @@ extern "C" smitin_status sm_tokenizer_encode(const sm_tokenizer *tokenizer, cons
     }
     try {
         std::vector<int> made;
-        if (!encode_all(tokenizer->model, std::string_view(text, length), &made)) {
+        if (!encode_all(tokenizer->model, tokenizer->extra, std::string_view(text, length),
+                        &made)) {
             return sm_fail(error, SMITIN_ERROR_ARGUMENT, "the text cannot be cut into tokens");
         }
         if (capacity < 0 || made.size() > static_cast<size_t>(capacity)) {

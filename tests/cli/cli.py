@@ -77,8 +77,8 @@ class Usage(Case):
             (["--cpu-level", "mmx"], "mmx"), (["-d", "100000"], "--seconds"), (["--window", "99"], "range"),
             (["--stride", "8"], "within the window"), (["--bpm", "120"], "--bars"),
             (["--bars", "0", "--bpm", "120"], "--bars"), (["--bars", "2", "--bpm", "120"], "both give a length"),
-            (["-q", "q5"], "file, f32, f16, bf16, q8, q4"),
-            (["-q"], "--quantize"), (["-q", ""], "--quantize"), (["--cache", "bf16"], "f16, f32, q8"),
+            (["--quiet", "q5"], "file, f32, f16, bf16, q8, q4"),
+            (["--quiet"], "--quantize"), (["--quiet", ""], "--quantize"), (["--cache", "bf16"], "f16, f32, q8"),
         ):
             with self.subTest(arguments):
                 self.assert_refused(self.generate(*arguments), 2, word)
@@ -108,7 +108,7 @@ class Generate(Case):
         for weights, cache in (("file", "f16"), ("f32", "f32"), ("bf16", "f16"), ("q8", "q8"), ("q4", "f16")):
             for threads in ("1", "3"):
                 name = "-".join((weights, cache, threads))
-                result = self.generate("-s", 5, "-t", threads, "-q", weights, "--cache", cache, "-o", name + ".wav")
+                result = self.generate("-s", 5, "-t", threads, "--quiet", weights, "--cache", cache, "-o", name + ".wav")
                 self.assertEqual(result.returncode, 0, result.stderr)
                 made[name] = wave.open(str(self.folder / (name + ".wav"))).readframes(RATE)
             self.assertEqual(made[name], made["-".join((weights, cache, "1"))])
@@ -310,12 +310,12 @@ class Long(Case):
             result = self.long("--long", method, "-o", method + ".wav")
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertIn("12.00 s", result.stderr.decode())
-            self.assertEqual(self.long("--long", method, "-q", "-o", "-").stdout, (self.folder / (method + ".wav")).read_bytes())
-            again = smitin("generate", "--from", method + ".wav", "-q", "-o", "-", folder=self.folder)
+            self.assertEqual(self.long("--long", method, "--quiet", "-o", "-").stdout, (self.folder / (method + ".wav")).read_bytes())
+            again = smitin("generate", "--from", method + ".wav", "--quiet", "-o", "-", folder=self.folder)
             self.assertEqual(again.stdout, (self.folder / (method + ".wav")).read_bytes())
             audio[method] = wave.open(str(self.folder / (method + ".wav"))).readframes(12 * RATE)
-        self.assertEqual(self.long("--window", 2, "--stride", 0.5, "-q", "-o", "short.wav").returncode, 0)
-        again = smitin("generate", "--from", "short.wav", "-q", "-o", "-", folder=self.folder)
+        self.assertEqual(self.long("--window", 2, "--stride", 0.5, "--quiet", "-o", "short.wav").returncode, 0)
+        again = smitin("generate", "--from", "short.wav", "--quiet", "-o", "-", folder=self.folder)
         self.assertEqual(again.stdout, (self.folder / "short.wav").read_bytes())
         self.assertNotEqual(audio["window"], audio["rolling"])
         same = 2 * 4 * RATE  # of the first window, some room for the limiter

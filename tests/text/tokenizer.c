@@ -73,6 +73,26 @@ static void capacity_is_kept(void **state)
     free(huge);
 }
 
+/* An encoder without rows for them knows no "<extra_id_N>". */
+static void extra_ids_need_rows(void **state)
+{
+    (void)state;
+    int32_t ids[64];
+    int special = 0, text = 0;
+    ASSERT_OK(sm_tokenizer_encode(tokenizer, "<extra_id_0>", ids, 64, &special, &error));
+    assert_int_equal(special, 2);
+    const int rows = ids[0] + 1; /* "<extra_id_0>" is the last */
+    sm_tokenizer_set_rows(tokenizer, rows - 1);
+    ASSERT_OK(sm_tokenizer_encode(tokenizer, "<extra_id_0>", ids, 64, &text, &error));
+    assert_true(text > 2);
+    for (int i = 0; i < text; i++) assert_true(ids[i] < rows - 100);
+    ASSERT_OK(sm_tokenizer_encode(tokenizer, "</s>", ids, 64, &text, &error));
+    assert_int_equal(text, 2);
+    sm_tokenizer_set_rows(tokenizer, rows);
+    ASSERT_OK(sm_tokenizer_encode(tokenizer, "<extra_id_0>", ids, 64, &text, &error));
+    assert_true(text == 2 && ids[0] == rows - 1);
+}
+
 /* The reference cannot be asked: Python has no such strings. Ids stay in range, the end mark
  * stands. */
 static void broken_utf8_is_survived(void **state)
@@ -117,9 +137,8 @@ static void bad_vocabularies_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ids_equal_the_reference),
-        cmocka_unit_test(capacity_is_kept),
-        cmocka_unit_test(broken_utf8_is_survived),
+        cmocka_unit_test(ids_equal_the_reference),      cmocka_unit_test(capacity_is_kept),
+        cmocka_unit_test(extra_ids_need_rows),          cmocka_unit_test(broken_utf8_is_survived),
         cmocka_unit_test(bad_vocabularies_are_refused),
     };
     return cmocka_run_group_tests(tests, open_vocabulary, free_vocabulary);
