@@ -77,8 +77,8 @@ class Usage(Case):
             (["--cpu-level", "mmx"], "mmx"), (["-d", "100000"], "--seconds"), (["--window", "99"], "range"),
             (["--stride", "8"], "within the window"), (["--bpm", "120"], "--bars"),
             (["--bars", "0", "--bpm", "120"], "--bars"), (["--bars", "2", "--bpm", "120"], "both give a length"),
-            (["--quiet", "q5"], "file, f32, f16, bf16, q8, q4"),
-            (["--quiet"], "--quantize"), (["--quiet", ""], "--quantize"), (["--cache", "bf16"], "f16, f32, q8"),
+            (["-q", "q5"], "file, f32, f16, bf16, q8, q4"),
+            (["-q"], "--quantize"), (["-q", ""], "--quantize"), (["--cache", "bf16"], "f16, f32, q8"),
         ):
             with self.subTest(arguments):
                 self.assert_refused(self.generate(*arguments), 2, word)
@@ -108,7 +108,7 @@ class Generate(Case):
         for weights, cache in (("file", "f16"), ("f32", "f32"), ("bf16", "f16"), ("q8", "q8"), ("q4", "f16")):
             for threads in ("1", "3"):
                 name = "-".join((weights, cache, threads))
-                result = self.generate("-s", 5, "-t", threads, "--quiet", weights, "--cache", cache, "-o", name + ".wav")
+                result = self.generate("-s", 5, "-t", threads, "-q", weights, "--cache", cache, "-o", name + ".wav")
                 self.assertEqual(result.returncode, 0, result.stderr)
                 made[name] = wave.open(str(self.folder / (name + ".wav"))).readframes(RATE)
             self.assertEqual(made[name], made["-".join((weights, cache, "1"))])
