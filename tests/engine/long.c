@@ -336,6 +336,7 @@ static void memory_does_not_grow(void **state)
     for (int method = 0; method < 2; method++) {
         const size_t minute = memory_of(3000, (smitin_long)method);
         const size_t three = memory_of(9000, (smitin_long)method);
+        if (minute == 0) skip(); /* a sanitizer has its own allocator, which does not count */
         /* 6000 frames of codes; the arena takes whole pages and blocks. */
         assert_true(three - minute >= 6000 * K * sizeof(int32_t));
         assert_true(three - minute <= 6000 * K * sizeof(int32_t) + 65536);
