@@ -271,7 +271,8 @@ typedef struct smitin_session smitin_session;
 /* How a piece goes on that is longer than a window. Both continue, in windows that overlap, from
  * the last frames of what was made, which the model hears again at low positions; knobs do not push
  * them a second time. The next window is prepared while the current one plays: a little in every
- * few steps, so the cost of a step and the memory stay the same however long a piece is. */
+ * few steps, so the cost of a step and the memory stay the same however long a piece is. Only with
+ * a melody the step at a seam costs more: the tune is heard anew. */
 typedef enum smitin_long {
     /* As the reference does: every window is a piece with an end of its own, and its last frames
      * are the prompt of the next. */

@@ -186,6 +186,57 @@ static void test_heads_and_refusals(void **state)
     variant_close(&v);
 }
 
+/* Codes [K, 120] of a piece of three windows and more that follows `samples`. */
+static void follow_long(const variant *v, smitin_long method, const float *samples, size_t count,
+                        int32_t *codes)
+{
+    smitin_session_options options = smitin_session_defaults();
+    smitin_session *session = NULL;
+    options.seconds = 120 / v->info.frame_rate;
+    options.window = 40 / v->info.frame_rate;
+    options.stride = 25 / v->info.frame_rate;
+    options.long_method = method;
+    ASSERT_OK(smitin_session_new(&session, v->engine, &options, &error));
+    if (samples != NULL) ASSERT_OK(smitin_session_set_melody(session, 0, samples, count, &error));
+    ASSERT_OK(smitin_session_set_text(session, 0, text, &error));
+    ASSERT_OK(smitin_session_run(session, NULL, NULL, &error));
+    const int32_t *made = NULL;
+    size_t frames = 0, stride = 0;
+    ASSERT_OK(smitin_session_codes(session, 0, &made, &frames, &stride, &error));
+    assert_true(frames == 120 && stride == 120);
+    memcpy(codes, made, K * 120 * sizeof *codes);
+    smitin_session_free(session);
+}
+
+/* Later windows hear what comes later in the tune: two tunes that part behind what the first window
+ * hears give pieces that part at the first seam. */
+static void test_long_pieces_follow_the_tune_on(void **state)
+{
+    (void)state;
+    enum { LENGTH = 4096 }; /* over before the last window is */
+    static float one[LENGTH], other[LENGTH];
+    static int32_t a[K * 120], b[K * 120], c[K * 120];
+    variant v;
+    variant_open(&v, "melody", NULL);
+    for (int i = 0; i < LENGTH; i++) {
+        one[i] = (float)sin(2.0 * 3.14159265358979 * 110.0 * i / 2000.0);
+        other[i] = i < 2000 ? one[i] : (float)sin(2.0 * 3.14159265358979 * 155.6 * i / 2000.0);
+    }
+    for (int method = 0; method < 2; method++) {
+        follow_long(&v, (smitin_long)method, one, LENGTH, a);
+        follow_long(&v, (smitin_long)method, other, LENGTH, b);
+        follow_long(&v, (smitin_long)method, other, LENGTH, c);
+        assert_memory_equal(b, c, sizeof b);
+        int parted = 0;
+        for (int k = 0; k < K; k++) {
+            assert_memory_equal(a + k * 120, b + k * 120, 36 * sizeof *a); /* 40 less the delay */
+            for (int t = 40; t < 120; t++) parted += a[k * 120 + t] != b[k * 120 + t];
+        }
+        assert_true(parted > 0);
+    }
+    variant_close(&v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +245,7 @@ int main(void)
         cmocka_unit_test(test_pieces_follow_their_own),
         cmocka_unit_test(test_text_alone_and_nothing),
         cmocka_unit_test(test_a_clip_is_continued_along_a_tune),
+        cmocka_unit_test(test_long_pieces_follow_the_tune_on),
         cmocka_unit_test(test_heads_and_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
