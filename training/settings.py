@@ -48,12 +48,10 @@ class LmSettings:
 @dataclasses.dataclass(frozen=True)
 class LmTraining:
     seed: int = 2
-    steps: int = 1900
-    batch: int = 16
+    steps: int = 2300
+    batch_columns: int = 8192   # columns in a batch, at most
     columns: int = 512
-    short_columns: int = 128    # every other step: a text tells most about the first seconds
-    long_steps: int = 100       # last steps, on long excerpts
-    long_batch: int = 4
+    short_columns: int = 128
     long_columns: int = 1504
     lr: float = 2e-3
     warmup: int = 100

@@ -113,17 +113,17 @@ def _layer(layer, x, states, mask, heads, tap):
     return x + layer.fc2(F.gelu(layer.fc1(layer.final_layer_norm(x))))
 
 
-def hidden_states(model, grid, states=None, mask=None, tap=None):
+def hidden_states(model, grid, states=None, mask=None, tap=None, first=0):
     """Last hidden states [B, S, hidden] of a grid [B, K, S]; the same numbers as the class's forward.
 
     `states` None means unconditional: cross-attention adds exactly nothing and is left out. `mask`
     [B, L] hides padding. `tap`, a list, receives each layer's head outputs [B, S, heads, size]
-    before the output projection.
+    before the output projection. `first` is the position of the first column.
     """
     decoder = model.decoder.model.decoder
     heads = model.config.decoder.num_attention_heads
     x = sum(table(grid[:, k]) for k, table in enumerate(decoder.embed_tokens))
-    x = x + decoder.embed_positions.weights[:grid.shape[2]]
+    x = x + decoder.embed_positions.weights[first:first + grid.shape[2]]
     bias = None
     if states is not None:
         bias = torch.zeros(mask.shape, device=mask.device).masked_fill(mask == 0, -1e9)

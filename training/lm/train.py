@@ -61,16 +61,19 @@ class Trainer:
                               "step": self.step, "frames_seen": self.frames_seen})
 
     def shape(self, step):
-        """(rows of this process, frames): long excerpts last, so that 30 s have seen all positions.
+        """(rows of this process, frames): one step in four is on 30 s, two on 2.5 s, one on 10 s.
 
-        Over 10 s a caption is worth some 0.005 nats a token, too little to learn from. So every
-        other batch holds four times as many excerpts of a quarter of the length.
+        Over 10 s a caption is worth some 0.005 nats a token, too little to learn from; over the
+        first seconds it is worth more.
         """
-        if step >= self.args.steps - self.args.long_steps:
-            return self.plan.long_batch // self.args.processes, self.plan.long_columns - CODEBOOKS + 1
-        columns = self.plan.short_columns if step % 2 else self.plan.columns
-        rows = self.args.batch * self.plan.columns // columns
-        return rows // self.args.processes, columns - CODEBOOKS + 1
+        plan = self.plan
+        columns = (plan.long_columns, plan.short_columns, plan.columns, plan.short_columns)[step % 4]
+        return max(1, plan.batch_columns // columns // self.args.processes), columns - CODEBOOKS + 1
+
+    def first_position(self, frames):
+        """Half of the excerpts shorter than 30 s begin later: positions never seen are noise to the decoder."""
+        room = self.plan.long_columns - frames - CODEBOOKS
+        return int(torch.randint(0, room, ())) if room > 0 and torch.rand(()) < 0.5 else 0
 
     def draw(self, step):
         return self.data.batch(*self.shape(step))
@@ -88,7 +91,8 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16):
             states = lm_model.text_states(self.model, ids, mask, keep)
             grid = lm_model.delayed(codes, SPECIAL)
-            hidden = lm_model.hidden_states(self.model, grid[:, :, :-1], states, mask)
+            hidden = lm_model.hidden_states(self.model, grid[:, :, :-1], states, mask,
+                                            first=self.first_position(codes.shape[2]))
             parts = lm_model.cross_entropy(self.model, hidden, grid, SPECIAL)
             words = self.words.loss(hidden, ids, keep)
         factor = runs.cosine(self.step, self.args.steps, self.plan.warmup)
@@ -131,9 +135,7 @@ def options():
     top = runs.add_processes(runs.parser(__doc__))
     plan = LmTraining()
     top.add_argument("--steps", type=int, default=plan.steps)
-    top.add_argument("--batch", type=int, default=plan.batch)
     top.add_argument("--lr", type=float, default=plan.lr)
-    top.add_argument("--long-steps", type=int, default=plan.long_steps)
     top.add_argument("--stop", type=int, default=10 ** 9, help="stop after this step, to go on later")
     return top.parse_args()
 
@@ -154,8 +156,9 @@ def work(rank, args):
             last, seen, sums, steps = now, run.frames_seen, 0.0, 0
         if run.step % 200 == 0 and held:
             names = "valid", "valid_text", "valid_wrong_text"
-            for frames, suffix in ((run.plan.columns, ""), (run.plan.short_columns, "_short")):
-                rows = validate(run, held, frames=frames - CODEBOOKS + 1).tolist()
+            for columns, suffix in ((run.plan.columns, ""), (run.plan.short_columns, "_short"),
+                                    (run.plan.long_columns, "_long")):
+                rows = validate(run, held, columns - CODEBOOKS + 1, 48 if columns < 1000 else 8).tolist()
                 log.write(step=run.step, **{n + suffix: [round(x, 4) for x in r] for n, r in zip(names, rows)})
         if run.step % 250 == 0 and run.step < args.steps // 2:
             run.rescan()
