@@ -14,7 +14,7 @@ extern "C" {
 #include <string_view>
 #include <vector>
 
-#include <sentencepiece_processor.h>
+#include "unigram.hh"
 
 namespace
 {
@@ -54,43 +54,49 @@ int special_at(const sentencepiece::SentencePieceProcessor &model, bool extra,
     return model.GetPieceSize() + extra_ids - 1 - number;
 }
 
-/* Append the ids of a stretch without special tokens. False when the library refuses it. */
-bool append_pieces(const sentencepiece::SentencePieceProcessor &model, std::string_view text,
-                   std::vector<int> *ids)
+/* What a vocabulary file gives. */
+struct vocabulary {
+    sentencepiece::SentencePieceProcessor model;
+    sm_unigram unigram;
+    bool extra = true; /* the encoder knows "<extra_id_N>" */
+};
+
+/* Append the ids of a stretch without special tokens. False when the library refuses it. Together
+ * its pieces are the normalized text. */
+bool append_pieces(const vocabulary &v, std::string_view text, std::vector<int> *ids)
 {
     if (text.empty()) return true;
-    std::vector<int> pieces;
-    if (!model.Encode(text, &pieces).ok()) return false;
-    ids->insert(ids->end(), pieces.begin(), pieces.end());
+    std::vector<std::string> pieces;
+    if (!v.model.Encode(text, &pieces).ok()) return false;
+    std::string normalized;
+    for (const std::string &piece : pieces) normalized += piece;
+    v.unigram.encode(normalized, ids);
     return true;
 }
 
-bool encode_all(const sentencepiece::SentencePieceProcessor &model, bool extra,
-                std::string_view text, std::vector<int> *ids)
+bool encode_all(const vocabulary &v, std::string_view text, std::vector<int> *ids)
 {
     size_t begin = 0, at = 0;
     while ((at = text.find('<', at)) != std::string_view::npos) {
         size_t length = 0;
-        int id = special_at(model, extra, text.substr(at), &length);
+        int id = special_at(v.model, v.extra, text.substr(at), &length);
         if (id < 0) {
             at++;
             continue;
         }
-        if (!append_pieces(model, text.substr(begin, at - begin), ids)) return false;
+        if (!append_pieces(v, text.substr(begin, at - begin), ids)) return false;
         ids->push_back(id);
         at += length;
         begin = at;
     }
-    if (!append_pieces(model, text.substr(begin), ids)) return false;
+    if (!append_pieces(v, text.substr(begin), ids)) return false;
     ids->push_back(end_id);
     return true;
 }
 
 } // namespace
 
-struct sm_tokenizer {
-    sentencepiece::SentencePieceProcessor model;
-    bool extra = true; /* the encoder knows "<extra_id_N>" */
+struct sm_tokenizer : vocabulary {
 };
 
 static smitin_status load(sm_tokenizer *made, const char *path, const sm_filemap &map,
@@ -114,6 +120,7 @@ static smitin_status load(sm_tokenizer *made, const char *path, const sm_filemap
             "%d, %d and %d",
             path, made->model.pad_id(), made->model.eos_id(), made->model.unk_id());
     }
+    made->unigram.load(made->model);
     return SMITIN_OK;
 }
 
@@ -164,8 +171,7 @@ extern "C" smitin_status sm_tokenizer_encode(const sm_tokenizer *tokenizer, cons
     }
     try {
         std::vector<int> made;
-        if (!encode_all(tokenizer->model, tokenizer->extra, std::string_view(text, length),
-                        &made)) {
+        if (!encode_all(*tokenizer, std::string_view(text, length), &made)) {
             return sm_fail(error, SMITIN_ERROR_ARGUMENT, "the text cannot be cut into tokens");
         }
         if (capacity < 0 || made.size() > static_cast<size_t>(capacity)) {
