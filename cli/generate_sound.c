@@ -57,6 +57,7 @@ typedef struct performance {
     sm_audio_stream *stream;
     float *kept; /* [room, channels]: samples that wait for their gain */
     size_t kept_count, room;
+    size_t whole, decoded; /* samples of each channel of a piece that has ended, for the bar */
     smitin_status status;
     smitin_error error;
 } performance;
@@ -131,6 +132,9 @@ static smitin_status move_on(performance *p, smitin_error *error)
         const size_t frames = count / p->channels, left_out = frames < p->skip ? frames : p->skip;
         p->skip -= left_out;
         SM_TRY(sm_master_push(p->master, block + left_out * p->channels, frames - left_out, error));
+        p->decoded += frames;
+        if (p->whole > 0 && count > 0 && !p->job->options.quiet)
+            progress_bar("decoding", (double)p->decoded, (double)p->whole);
     } while (count > 0);
     return SMITIN_OK;
 }
@@ -177,6 +181,7 @@ static smitin_status take(performance *p, const char *path, piece_sound *sound, 
     const int32_t *codes = NULL;
     size_t frames = 0, stride = 0;
     SM_TRY(smitin_session_codes(p->job->session, p->index, &codes, &frames, &stride, error));
+    p->whole = frames * (size_t)p->job->info.hop;
     SM_TRY(begin(p, path, frames, error));
     SM_TRY(move_on(p, error));
     return end(p, sound, error);
