@@ -168,21 +168,36 @@ size_t model_option_specs(model_options *o, option_spec *specs, size_t capacity)
     return count;
 }
 
-int open_engine(smitin_engine **engine, const model_options *o, char *path, size_t path_size)
+static smitin_engine_options engine_options(const model_options *o)
 {
     static const smitin_format formats[] = {SMITIN_FORMAT_FILE, SMITIN_FORMAT_F32,
                                             SMITIN_FORMAT_F16,  SMITIN_FORMAT_BF16,
                                             SMITIN_FORMAT_Q8,   SMITIN_FORMAT_Q4};
     static const smitin_cache caches[] = {SMITIN_CACHE_F16, SMITIN_CACHE_F32, SMITIN_CACHE_Q8};
-    smitin_error error = {0};
-    const int code = find_model(o->model, o->hf, path, path_size);
-    if (code != EXIT_DONE) return code;
     smitin_engine_options options = smitin_engine_defaults();
     options.threads = o->threads;
     options.cpu_level = o->cpu_level;
     options.format = formats[o->format];
     options.cache = caches[o->cache];
+    return options;
+}
+
+int open_engine(smitin_engine **engine, const model_options *o, char *path, size_t path_size)
+{
+    smitin_error error = {0};
+    const int code = find_model(o->model, o->hf, path, path_size);
+    if (code != EXIT_DONE) return code;
+    const smitin_engine_options options = engine_options(o);
     if (smitin_engine_open(engine, path, &options, &error) != SMITIN_OK)
+        return report_error(&error);
+    return EXIT_DONE;
+}
+
+int open_random(smitin_engine **engine, const model_options *o, const char *shape)
+{
+    smitin_error error = {0};
+    const smitin_engine_options options = engine_options(o);
+    if (smitin_engine_random(engine, shape, &options, &error) != SMITIN_OK)
         return report_error(&error);
     return EXIT_DONE;
 }

@@ -42,11 +42,14 @@ size_t model_option_specs(model_options *o, option_spec *specs, size_t capacity)
 /* Open an engine; report and return an exit code on failure. `path` receives where the model
  * lies. */
 int open_engine(smitin_engine **engine, const model_options *o, char *path, size_t path_size);
+/* The same with random weights in the shape of a published model. */
+int open_random(smitin_engine **engine, const model_options *o, const char *shape);
 
 /* Subcommands: argv[0] is the subcommand's name. */
 int command_generate(int argc, char **argv);
 int command_knob(int argc, char **argv); /* "knob train", "knob info" */
 int command_knob_train(int argc, char **argv);
+int command_bench(int argc, char **argv);
 int command_models(int argc, char **argv); /* "models pull", "models list" */
 
 #endif

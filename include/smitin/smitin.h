@@ -124,6 +124,13 @@ SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_open(smitin_engine **eng
                                                              const char *path,
                                                              const smitin_engine_options *options,
                                                              smitin_error *error);
+/* An engine of random weights in the shape of a published model, "musicgen-small",
+ * "musicgen-medium" or "musicgen-large": as fast and as large as the model, and noise to the ear.
+ * For measuring. It has no vocabulary; smitin_session_set_tokens gives it a text. */
+SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_random(smitin_engine **engine,
+                                                               const char *shape,
+                                                               const smitin_engine_options *options,
+                                                               smitin_error *error);
 SMITIN_API void smitin_engine_free(smitin_engine *engine); /* NULL is allowed */
 
 typedef struct smitin_model_info {
@@ -142,6 +149,7 @@ typedef struct smitin_model_info {
     bool has_melody;       /* follows melodies: smitin_session_set_melody */
     uint64_t parameters;   /* weights in all parts */
     uint64_t memory_bytes; /* resident weights */
+    uint64_t step_bytes;   /* of these, what one decoding step with text reads */
     char fingerprint[65];  /* hexadecimal SHA-256 of the decoder's contents, equal for every weight
                               format */
 } smitin_model_info;
@@ -311,6 +319,12 @@ SMITIN_API void smitin_session_free(smitin_session *session); /* NULL is allowed
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_set_text(smitin_session *session,
                                                                   int piece, const char *text,
                                                                   smitin_error *error);
+/* The same with token ids [count] of the model's T5 vocabulary instead of text, the end mark not
+ * among them; count 0 is no text. */
+SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_set_tokens(smitin_session *session,
+                                                                    int piece, const int32_t *ids,
+                                                                    size_t count,
+                                                                    smitin_error *error);
 /* Before the first step, of a melody model only: follow a tune, `count` samples at the model's
  * rate, interleaved. Heard is which of the twelve pitch classes is the strongest, some eight times
  * a second, in the mean of the channels; of its first 30 s; a shorter tune is repeated. Later

@@ -76,12 +76,16 @@ static void choose_formats(const smitin_engine_options *options, sm_binder *bind
     *cache = caches[options->cache];
 }
 
+/* From `source`, or random weights when that is NULL. */
 static smitin_status bind_model(smitin_engine *engine, const sm_source *source,
                                 const smitin_engine_options *options, smitin_error *error)
 {
     const sm_model_config *config = &engine->config;
     sm_binder binder;
-    sm_binder_init_source(&binder, source, engine->arena);
+    if (source != NULL)
+        sm_binder_init_source(&binder, source, engine->arena);
+    else
+        sm_binder_init_random(&binder, engine->arena);
     binder.pool = engine->pool;
     choose_formats(options, &binder, &engine->cache);
     SM_TRY(sm_t5_new(&engine->t5, &config->text, &binder, error));
@@ -128,17 +132,11 @@ smitin_status sm_engine_refusal(smitin_status status, smitin_status refused, smi
     return refused;
 }
 
-smitin_status smitin_engine_open(smitin_engine **out, const char *path,
-                                 const smitin_engine_options *options, smitin_error *error)
+/* All of an engine but its model. */
+static smitin_status prepare(smitin_engine **out, const smitin_engine_options *options,
+                             const char *path, smitin_error *error)
 {
-    if (out == NULL || path == NULL || path[0] == '\0')
-        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "smitin_engine_open needs a place for the engine and a path");
-    *out = NULL;
-    const smitin_engine_options defaults = smitin_engine_defaults();
-    if (options == NULL) options = &defaults;
     SM_TRY(check_options(options, error));
-
     smitin_engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL) return sm_fail_memory(error, "the engine", sizeof *engine);
     smitin_status status = SMITIN_OK;
@@ -155,12 +153,52 @@ smitin_status smitin_engine_open(smitin_engine **out, const char *path,
     }
     SM_TRY_OR(choose_kernels(options->cpu_level, &engine->kernels, error), status, failed);
     SM_TRY_OR(sm_pool_new(&engine->pool, options->threads, error), status, failed);
-    SM_TRY_OR(load_model(engine, options, error), status, failed);
     *out = engine;
     return SMITIN_OK;
 failed:
     smitin_engine_free(engine);
+    return status;
+}
+
+smitin_status smitin_engine_open(smitin_engine **out, const char *path,
+                                 const smitin_engine_options *options, smitin_error *error)
+{
+    if (out == NULL || path == NULL || path[0] == '\0')
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "smitin_engine_open needs a place for the engine and a path");
+    *out = NULL;
+    const smitin_engine_options defaults = smitin_engine_defaults();
+    smitin_engine *engine = NULL;
+    if (options == NULL) options = &defaults;
+    SM_TRY(prepare(&engine, options, path, error));
+    const smitin_status status = load_model(engine, options, error);
+    if (status == SMITIN_OK) {
+        *out = engine;
+        return SMITIN_OK;
+    }
+    smitin_engine_free(engine);
     return sm_engine_refusal(status, SMITIN_ERROR_MODEL, error);
+}
+
+smitin_status smitin_engine_random(smitin_engine **out, const char *shape,
+                                   const smitin_engine_options *options, smitin_error *error)
+{
+    if (out == NULL || shape == NULL)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "smitin_engine_random needs a place for the engine and a shape");
+    *out = NULL;
+    const smitin_engine_options defaults = smitin_engine_defaults();
+    smitin_engine *engine = NULL;
+    if (options == NULL) options = &defaults;
+    SM_TRY(prepare(&engine, options, shape, error));
+    smitin_status status = sm_config_shape(&engine->config, shape, error);
+    if (status == SMITIN_OK) status = bind_model(engine, NULL, options, error);
+    if (status == SMITIN_OK) {
+        *out = engine;
+        return SMITIN_OK;
+    }
+    smitin_engine_free(engine);
+    return status;
 }
 
 void smitin_engine_free(smitin_engine *engine)
@@ -192,6 +230,7 @@ void smitin_engine_info(const smitin_engine *engine, smitin_model_info *info)
     info->has_melody = lm->chroma_length > 0;
     info->parameters = engine->parameters;
     info->memory_bytes = sm_arena_bytes(engine->arena);
+    info->step_bytes = sm_lm_step_bytes(engine->lm);
     snprintf(info->fingerprint, sizeof info->fingerprint, "%s", sm_lm_fingerprint(engine->lm));
 }
 

@@ -6,7 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PIECES = 1024, MAX_KNOBS = 64, MAX_TEXT = 4096, MAX_SECONDS = 86400 };
+enum {
+    MAX_PIECES = 1024,
+    MAX_KNOBS = 64,
+    MAX_TEXT = 4096,
+    MAX_SECONDS = 86400,
+    END_MARK = 1, /* of every T5 */
+};
 
 smitin_session_options smitin_session_defaults(void)
 {
@@ -157,48 +163,76 @@ static bool selected(int piece, int index)
     return piece == SMITIN_ALL_PIECES || piece == index;
 }
 
-/* T5 output of `text` in the session's arena. */
-static smitin_status encode_text(smitin_session *session, const char *text, float **hidden,
-                                 int *tokens, smitin_error *error)
+/* T5 output of ids[tokens] in the session's arena. */
+static smitin_status encode_ids(smitin_session *session, const int32_t *ids, int tokens,
+                                float **hidden, smitin_error *error)
 {
     const smitin_engine *engine = session->engine;
-    if (engine->tokenizer == NULL)
-        return sm_fail(error, SMITIN_ERROR_MODEL,
-                       "%s has no spiece.model, so it takes no text prompt", engine->path);
-    const int capacity = session->options.max_text;
-    int32_t *ids = malloc(((size_t)capacity + 1) * sizeof(int32_t));
-    if (ids == NULL)
-        return sm_fail_memory(error, "the text prompt", (size_t)capacity * sizeof(int32_t));
-    smitin_status status =
-        sm_tokenizer_encode(engine->tokenizer, text, ids, capacity, tokens, error);
-    if (status == SMITIN_OK) {
-        *hidden =
-            SM_TAKE(session->arena, (size_t)*tokens * (size_t)engine->config.text.hidden, float);
-        float *scratch = malloc((sm_t5_scratch(&engine->config.text, *tokens) + 1) * sizeof(float));
-        if (*hidden == NULL || scratch == NULL)
-            status = sm_fail_memory(error, "the text encoder", 0);
-        else
-            status = sm_t5_encode(engine->t5, engine->kernels, engine->pool, ids, *tokens, *hidden,
-                                  scratch, error);
-        free(scratch);
-    }
-    free(ids);
+    *hidden = SM_TAKE(session->arena, (size_t)tokens * (size_t)engine->config.text.hidden, float);
+    float *scratch = malloc((sm_t5_scratch(&engine->config.text, tokens) + 1) * sizeof(float));
+    const smitin_status status = *hidden == NULL || scratch == NULL
+                                     ? sm_fail_memory(error, "the text encoder", 0)
+                                     : sm_t5_encode(engine->t5, engine->kernels, engine->pool, ids,
+                                                    tokens, *hidden, scratch, error);
+    free(scratch);
     return status;
+}
+
+static void place_text(smitin_session *session, int piece, float *hidden, int tokens)
+{
+    for (int i = 0; i < session->options.pieces; i++) {
+        if (!selected(piece, i)) continue;
+        session->pieces[i].text = hidden;
+        session->pieces[i].text_tokens = tokens;
+    }
 }
 
 smitin_status smitin_session_set_text(smitin_session *session, int piece, const char *text,
                                       smitin_error *error)
 {
     SM_TRY(sm_session_check_setup(session, piece, error));
+    const smitin_engine *engine = session->engine;
     float *hidden = NULL;
     int tokens = 0;
-    if (text != NULL && text[0] != '\0')
-        SM_TRY(encode_text(session, text, &hidden, &tokens, error));
-    for (int i = 0; i < session->options.pieces; i++) {
-        if (!selected(piece, i)) continue;
-        session->pieces[i].text = hidden;
-        session->pieces[i].text_tokens = tokens;
+    if (text != NULL && text[0] != '\0') {
+        if (engine->tokenizer == NULL)
+            return sm_fail(error, SMITIN_ERROR_MODEL,
+                           "%s has no spiece.model, so it takes no text prompt", engine->path);
+        const int capacity = session->options.max_text;
+        int32_t *ids = malloc(((size_t)capacity + 1) * sizeof(int32_t));
+        if (ids == NULL)
+            return sm_fail_memory(error, "the text prompt", (size_t)capacity * sizeof(int32_t));
+        smitin_status status =
+            sm_tokenizer_encode(engine->tokenizer, text, ids, capacity, &tokens, error);
+        if (status == SMITIN_OK) status = encode_ids(session, ids, tokens, &hidden, error);
+        free(ids);
+        SM_TRY(status);
     }
+    place_text(session, piece, hidden, tokens);
+    return SMITIN_OK;
+}
+
+smitin_status smitin_session_set_tokens(smitin_session *session, int piece, const int32_t *ids,
+                                        size_t count, smitin_error *error)
+{
+    SM_TRY(sm_session_check_setup(session, piece, error));
+    if (ids == NULL && count > 0)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "no tokens were given");
+    if (count > 0 && count >= (size_t)session->options.max_text)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "%zu tokens and the end mark are more than the session's %d; raise max_text",
+                       count, session->options.max_text);
+    float *hidden = NULL;
+    if (count > 0) {
+        int32_t *ended = malloc((count + 1) * sizeof(int32_t));
+        if (ended == NULL) return sm_fail_memory(error, "the text prompt", count * sizeof *ended);
+        memcpy(ended, ids, count * sizeof *ended);
+        ended[count] = END_MARK;
+        const smitin_status status = encode_ids(session, ended, (int)count + 1, &hidden, error);
+        free(ended);
+        SM_TRY(status);
+    }
+    place_text(session, piece, hidden, count > 0 ? (int)count + 1 : 0);
     return SMITIN_OK;
 }
 

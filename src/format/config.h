@@ -75,5 +75,7 @@ smitin_status sm_config_parse(sm_model_config *config, const char *json, size_t 
 /* Take the chroma settings from the text of preprocessor_config.json. */
 smitin_status sm_config_parse_chroma(sm_model_config *config, const char *json, size_t size,
                                      smitin_error *error);
+/* The configuration of a published model: "musicgen-small", "musicgen-medium", "musicgen-large". */
+smitin_status sm_config_shape(sm_model_config *config, const char *name, smitin_error *error);
 
 #endif

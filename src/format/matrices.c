@@ -15,7 +15,10 @@ enum { MOST_PARTS = 16 };
 
 /* One matrix on its way: `parts` tensors [part_rows, M] above each other. */
 typedef struct stack {
+    const char *name; /* of the first */
     const sm_tensor *parts[MOST_PARTS];
+    bool random; /* there are none: numbers of `seed` */
+    uint64_t seed;
     int count, part_rows;
     sm_format format;
     int N, M;
@@ -35,6 +38,7 @@ static sm_format own_format(const sm_tensor *tensor)
 /* The file's own format, f32 where the parts differ. */
 static sm_format file_format(const stack *s)
 {
+    if (s->random) return SM_FORMAT_F32;
     const sm_format format = own_format(s->parts[0]);
     for (int i = 1; i < s->count; i++) {
         if (own_format(s->parts[i]) != format) return SM_FORMAT_F32;
@@ -46,6 +50,11 @@ static sm_format file_format(const stack *s)
 static void read_rows(const stack *s, float *out, int n0, int n1)
 {
     const size_t M = (size_t)s->M;
+    if (s->random) {
+        sm_random_weights(out, s->seed, (size_t)n0 * M, (size_t)(n1 - n0) * M,
+                          1.0 / sqrt((double)s->M));
+        return;
+    }
     for (int n = n0; n < n1; n++, out += M) /* in range, and of a type that was checked */
         (void)sm_tensor_to_f32(s->parts[n / s->part_rows], (size_t)(n % s->part_rows) * M, M, out,
                                NULL);
@@ -109,7 +118,11 @@ static bool find_parts(sm_binder *binder, stack *s, char *names)
     for (char *next = strtok_r(names, " ", &rest); next != NULL && s->count < MOST_PARTS;
          next = strtok_r(NULL, " ", &rest))
         word[s->count++] = next;
+    s->name = names;
     s->part_rows = s->count > 0 ? s->N / s->count : 0;
+    s->random = binder->random;
+    s->seed = sm_random_seed(names);
+    if (s->random) return true;
     const int64_t shape[2] = {s->part_rows, s->M};
     bool found = s->count > 0;
     for (int i = 0; i < s->count; i++) {
@@ -130,8 +143,8 @@ static bool take_memory(sm_binder *binder, stack *s)
         if (s->values != NULL && s->scales != NULL && s->rows != NULL) return true;
     }
     binder->out_of_memory = true;
-    sm_binder_miss(binder, "%s needs a matrix of %d by %d, for which memory is short",
-                   s->parts[0]->name, s->N, s->M);
+    sm_binder_miss(binder, "%s needs a matrix of %d by %d, for which memory is short", s->name,
+                   s->N, s->M);
     return false;
 }
 
@@ -153,10 +166,10 @@ static bool bind_stack(sm_binder *binder, sm_matrix *out, int N, int M, char *na
     }
     free(s.rows);
     if (!good) return false;
-    for (int i = 0; i < s.count; i++) {
+    for (int i = 0; i < s.count && !s.random; i++) {
         if (binder->watch != NULL) binder->watch(binder->watcher, s.parts[i]);
-        binder->parameters += s.parts[i]->count;
     }
+    binder->parameters += (uint64_t)N * (uint64_t)M;
     *out = (sm_matrix){s.format, N, M, s.values, sm_format_packed(s.format) ? s.scales : NULL};
     return true;
 }

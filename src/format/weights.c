@@ -60,7 +60,7 @@ bool sm_binder_has(const sm_binder *binder, const char *name_format, ...)
     va_start(args, name_format);
     vsnprintf(name, sizeof(name), name_format, args);
     va_end(args);
-    return find(binder, name) != NULL;
+    return binder->random || find(binder, name) != NULL;
 }
 
 /* "[3,4]" */
@@ -105,6 +105,27 @@ const sm_tensor *sm_binder_tensor(sm_binder *binder, int dims, const int64_t *sh
     return tensor;
 }
 
+static float *bind_random(sm_binder *binder, int dims, const int64_t *shape, const char *name)
+{
+    size_t count = (size_t)shape[0], inputs = 1;
+    for (int i = 1; i < dims; i++) inputs *= (size_t)shape[i];
+    count *= inputs;
+    float *out = SM_TAKE(binder->arena, count, float);
+    if (out == NULL) {
+        binder->out_of_memory = true;
+        sm_binder_miss(binder, "%s needs %zu values, for which memory is short", name, count);
+        return NULL;
+    }
+    if (dims > 1) {
+        sm_random_weights(out, sm_random_seed(name), 0, count, 1.0 / sqrt((double)inputs));
+    } else {
+        const float value = strstr(name, "bias") != NULL ? 0.0f : 1.0f;
+        for (size_t i = 0; i < count; i++) out[i] = value;
+    }
+    binder->parameters += count;
+    return out;
+}
+
 float *sm_bind(sm_binder *binder, int dims, const int64_t *shape, const char *name_format, ...)
 {
     char name[NAME_SIZE];
@@ -113,6 +134,7 @@ float *sm_bind(sm_binder *binder, int dims, const int64_t *shape, const char *na
     vsnprintf(name, sizeof(name), name_format, args);
     va_end(args);
 
+    if (binder->random) return bind_random(binder, dims, shape, name);
     const sm_tensor *tensor = sm_binder_tensor(binder, dims, shape, name);
     if (tensor == NULL) return NULL;
     float *out = SM_TAKE(binder->arena, tensor->count, float);
@@ -137,8 +159,9 @@ smitin_status sm_binder_finish(const sm_binder *binder, const char *part, smitin
     if (binder->misses == 0) return SMITIN_OK;
     /* The end of a long path says more than its beginning, and the report must fit behind it.
      */
-    const char *path =
-        binder->source != NULL ? sm_source_path(binder->source) : sm_safetensors_path(binder->file);
+    const char *path = binder->random           ? "random weights"
+                       : binder->source != NULL ? sm_source_path(binder->source)
+                                                : sm_safetensors_path(binder->file);
     size_t length = strlen(path);
     if (length > 60) path += length - 60;
     char more[40] = "";

@@ -13,8 +13,9 @@
 enum { SM_NAMES_SIZE = 1024 }; /* of one tensor's name or of several */
 
 typedef struct sm_binder {
-    const sm_safetensors *file; /* this or the next one, the other is NULL */
+    const sm_safetensors *file; /* one of these three, the others are NULL and false */
     const sm_source *source;
+    bool random; /* every tensor is there, and nobody is told of it */
     sm_arena *arena;
     sm_format format; /* of linear layers: f32 unless set after init */
     bool as_file;     /* instead: as each has it in the file, f32, f16 or bf16 */
@@ -34,6 +35,9 @@ typedef struct sm_binder {
 
 /* Bind from one file, or from a folder's weights whatever container they lie in. */
 void sm_binder_init(sm_binder *binder, const sm_safetensors *file, sm_arena *arena);
+/* Or from nothing: matrices of random numbers with a deviation of 1 / sqrt(inputs), biases of 0,
+ * other vectors of 1. Each number depends on the (first) name and its place alone. */
+void sm_binder_init_random(sm_binder *binder, sm_arena *arena);
 void sm_binder_init_source(sm_binder *binder, const sm_source *source, sm_arena *arena);
 
 /* The tensor called by the printf-style name with exactly `shape` (`dims` of them), as f32 in the
@@ -60,6 +64,10 @@ const sm_tensor *sm_binder_tensor(sm_binder *binder, int dims, const int64_t *sh
 bool sm_binder_has(const sm_binder *binder, const char *name_format, ...) SM_PRINTF(2, 3);
 /* Note a problem of the caller's own. */
 void sm_binder_miss(sm_binder *binder, const char *format, ...) SM_PRINTF(2, 3);
+
+/* What a random binder binds: numbers first.. of the tensor with that seed. */
+uint64_t sm_random_seed(const char *name);
+void sm_random_weights(float *out, uint64_t seed, size_t first, size_t count, double size);
 
 /* SMITIN_OK, or SMITIN_ERROR_MODEL with all that was noted. */
 smitin_status sm_binder_finish(const sm_binder *binder, const char *part, smitin_error *error);

@@ -38,6 +38,10 @@ void sm_lm_project_heads(const sm_lm *lm, const sm_kernels *kernels, int layer, 
  * little-endian, 32 bits for sizes. */
 const char *sm_lm_fingerprint(const sm_lm *lm);
 
+/* Bytes of weights that a pass over one column with a text reads: every linear layer but those that
+ * make a text's keys and values. */
+size_t sm_lm_step_bytes(const sm_lm *lm);
+
 typedef struct sm_lm_state_options {
     int rows;        /* R */
     int max_columns; /* of the whole timeline */

@@ -59,7 +59,7 @@ class Case(unittest.TestCase):
 class Usage(Case):
     def test_help(self):
         for arguments in (["--help"], ["generate", "--help"], ["knob", "--help"], ["knob", "train", "-h"],
-                          ["knob", "info", "-h"]):
+                          ["knob", "info", "-h"], ["bench", "-h"]):
             result = smitin(*arguments)
             self.assertEqual(result.returncode, 0, arguments)
             self.assertIn(b"smitin", result.stdout)
@@ -85,6 +85,42 @@ class Usage(Case):
                 self.assert_left()
         self.assertEqual(smitin().returncode, 2)
         self.assert_refused(smitin("dance"), 2, "dance")
+
+
+class Bench(Case):
+    def test_figures(self):
+        """Every figure is there; what the model is too short for is null; the table has the same rows."""
+        result = smitin("bench", "-m", MODEL, "--steps", 3, "--full", "--json", "--quiet", "-t", 2, folder=self.folder)
+        self.assertEqual((result.returncode, result.stderr), (0, b""))
+        figures = json.loads(result.stdout)
+        self.assertEqual((figures["threads"], figures["rows"], figures["cache"]), (2, 2, "f16"))
+        self.assertGreater(figures["read_bytes_per_second"], 1e7)
+        self.assertEqual([f["weights"] for f in figures["formats"]], ["f32", "f16", "q8", "q4"])
+        for one in figures["formats"]:
+            self.assertEqual([p["frame"] for p in one["positions"]], [10, 250, 1000, 1500])
+            first = one["positions"][0]
+            self.assertGreater(first["bytes_per_step"], 0)
+            self.assertAlmostEqual(first["bytes_per_second"] / first["bytes_per_step"] / first["steps_per_second"], 1)
+            self.assertIsNone(one["positions"][3]["steps_per_second"])  # it has 253 frames
+            for key in ("load_seconds", "memory_bytes", "mean_steps_per_second", "first_sound_seconds",
+                        "decode_times_real_time", "encode_times_real_time", "step_p50_seconds"):
+                self.assertGreater(one[key], 0, key)
+            self.assertLessEqual(one["step_p50_seconds"], one["step_p95_seconds"])
+            self.assertLessEqual(one["step_p95_seconds"], one["step_p99_seconds"])
+        by_format = [f["positions"][0]["bytes_per_step"] for f in figures["formats"]]
+        self.assertEqual(by_format, sorted(by_format, reverse=True))
+        result = smitin("bench", "-m", MODEL, "--steps", 3, "-q", "q8", "--cfg", 1, folder=self.folder)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn(b"1 row,", result.stdout)
+        self.assertEqual([line.split()[0] for line in result.stdout.splitlines() if line.startswith(b"q")], [b"q8"])
+        self.assert_left()
+
+    def test_silly_flags(self):
+        for arguments, word in ((["--shape", "tiny"], "musicgen-small"), (["-q", "q3"], "q4"), (["--steps", 0], "--steps"),
+                                (["--shape", "musicgen-small", "-m", MODEL], "--shape")):
+            with self.subTest(arguments):
+                self.assert_refused(smitin("bench", *arguments, folder=self.folder), 2, word)
+        self.assert_refused(smitin("bench", "-m", "nowhere", folder=self.folder), 3, "nowhere")
 
 
 class Generate(Case):

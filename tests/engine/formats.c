@@ -4,6 +4,7 @@
 #include "../common.h"
 
 #include "format/knob_file.h"
+#include "text/t5.h"
 
 static smitin_error error;
 
@@ -108,6 +109,7 @@ static void memory_drops(void **state)
         bytes[i] = info.memory_bytes;
         /* The tiny model has more codec, vectors and tables than linear layers. */
         assert_in_range(info.memory_bytes, info.parameters, 5 * info.parameters);
+        assert_true(info.step_bytes > 0 && info.step_bytes < info.memory_bytes);
         smitin_engine_free(engine);
     }
     assert_true(bytes[1] > bytes[2]);     /* f32, f16 */
@@ -179,6 +181,59 @@ static void formats_out_of_range_are_refused(void **state)
     assert_null(engine);
 }
 
+/* ---- Token ids, and engines without a file ---- */
+
+static void tokens_are_the_text_they_spell(void **state)
+{
+    (void)state;
+    int32_t ids[16], codes[2][CODES];
+    int count = 0;
+    sm_tokenizer *tokenizer = NULL;
+    ASSERT_OK(sm_tokenizer_open(&tokenizer, TINY_MODEL "/spiece.model", &error));
+    ASSERT_OK(sm_tokenizer_encode(tokenizer, "slow drums", ids, 16, &count, &error));
+    sm_tokenizer_free(tokenizer);
+    assert_true(count > 1);
+    smitin_engine *engine = open_as(SMITIN_FORMAT_FILE, SMITIN_CACHE_F16, 1);
+    smitin_session_options options = smitin_session_defaults();
+    options.seconds = FRAMES / info_of(engine).frame_rate;
+    options.max_text = count;
+    for (int i = 0; i < 2; i++) {
+        smitin_session *session = NULL;
+        const int32_t *made = NULL;
+        size_t frames = 0, stride = 0;
+        ASSERT_OK(smitin_session_new(&session, engine, &options, &error));
+        if (i == 0) {
+            ASSERT_OK(smitin_session_set_text(session, SMITIN_ALL_PIECES, "slow drums", &error));
+        } else { /* without the end mark */
+            ASSERT_OK(smitin_session_set_tokens(session, 0, ids, (size_t)count - 1, &error));
+            ASSERT_FAILS(smitin_session_set_tokens(session, 0, ids, (size_t)count, &error),
+                         SMITIN_ERROR_ARGUMENT, "max_text");
+            ASSERT_FAILS(smitin_session_set_tokens(session, 0, NULL, 1, &error),
+                         SMITIN_ERROR_ARGUMENT, "no tokens");
+            ids[0] = 1 << 20;
+            ASSERT_FAILS(smitin_session_set_tokens(session, 0, ids, 1, &error),
+                         SMITIN_ERROR_ARGUMENT, "knows 0 to");
+        }
+        ASSERT_OK(smitin_session_run(session, NULL, NULL, &error));
+        ASSERT_OK(smitin_session_codes(session, 0, &made, &frames, &stride, &error));
+        memcpy(codes[i], made, sizeof codes[i]);
+        smitin_session_free(session);
+    }
+    assert_true(same(codes[0], codes[1]));
+    smitin_engine_free(engine);
+}
+
+/* A published shape takes a gigabyte: "smitin bench --shape" and the rooms' tests fill one. */
+static void unknown_shapes_are_refused(void **state)
+{
+    (void)state;
+    smitin_engine *engine = NULL;
+    ASSERT_FAILS(smitin_engine_random(&engine, "musicgen-huge", NULL, &error),
+                 SMITIN_ERROR_ARGUMENT, "musicgen-huge");
+    ASSERT_FAILS(smitin_engine_random(&engine, NULL, NULL, &error), SMITIN_ERROR_ARGUMENT, "shape");
+    assert_null(engine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +242,8 @@ int main(void)
         cmocka_unit_test(memory_drops),
         cmocka_unit_test(a_knob_fits_every_format_and_zero_is_nothing),
         cmocka_unit_test(formats_out_of_range_are_refused),
+        cmocka_unit_test(tokens_are_the_text_they_spell),
+        cmocka_unit_test(unknown_shapes_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -260,6 +260,28 @@ static void directories_are_read(void **state)
     free(json);
 }
 
+static void published_shapes_are_known(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int hidden, layers;
+    } shapes[] = {
+        {"musicgen-small", 1024, 24}, {"musicgen-medium", 1536, 48}, {"musicgen-large", 2048, 48}};
+    sm_model_config config;
+    for (int i = 0; i < 3; i++) {
+        ASSERT_OK(sm_config_shape(&config, shapes[i].name, &error));
+        assert_int_equal(config.lm.hidden, shapes[i].hidden);
+        assert_int_equal(config.lm.layers, shapes[i].layers);
+        assert_int_equal(config.lm.hidden / config.lm.heads, 64);
+        assert_int_equal(config.lm.ffn, 4 * shapes[i].hidden);
+        assert_true(config.codec.hop == 640 && config.codec.codebooks == 4);
+        assert_true(config.max_frames >= 1500);
+    }
+    ASSERT_FAILS(sm_config_shape(&config, "musicgen-tiny", &error), SMITIN_ERROR_ARGUMENT,
+                 "musicgen-medium");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +292,7 @@ int main(void)
         cmocka_unit_test(another_codebook_size_changes_the_count),
         cmocka_unit_test(refusals_name_the_key),
         cmocka_unit_test(directories_are_read),
+        cmocka_unit_test(published_shapes_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, scratch_remove);
 }

@@ -213,12 +213,53 @@ static void bad_weights_are_named(void **state)
     sm_safetensors_close(file);
 }
 
+/* Numbers of the (first) name and place alone, of the size that keeps a layer's output near its
+ * input's. */
+static void random_weights_have_their_size(void **state)
+{
+    (void)state;
+    enum { ROWS = 64, COLUMNS = 100 };
+    const int64_t matrix[] = {ROWS, COLUMNS}, vector[] = {COLUMNS};
+    for (int format = SM_FORMAT_F32; format < SM_FORMATS; format++) {
+        sm_arena *arena = sm_arena_new();
+        sm_binder binder;
+        sm_matrix w, table;
+        float row[COLUMNS];
+        sm_binder_init_random(&binder, arena);
+        binder.format = (sm_format)format;
+        assert_true(sm_binder_has(&binder, "anything"));
+        assert_true(sm_bind_matrix(&binder, &w, ROWS, COLUMNS, "a.%d b", 1));
+        assert_true(sm_bind_table(&binder, &table, ROWS, COLUMNS, "c"));
+        const float *plain = sm_bind(&binder, 2, matrix, "a.1");
+        const float *weight = sm_bind(&binder, 1, vector, "norm.weight");
+        const float *bias = sm_bind(&binder, 1, vector, "norm.bias");
+        ASSERT_OK(sm_binder_finish(&binder, "the part", &error));
+        assert_int_equal(binder.parameters, 3 * ROWS * COLUMNS + 2 * COLUMNS);
+        assert_true(weight[COLUMNS - 1] == 1.0f && bias[COLUMNS - 1] == 0.0f);
+        double mean = 0.0, square = 0.0;
+        for (int n = 0; n < ROWS; n++) {
+            sm_matrix_read(row, &w, n, 0, COLUMNS);
+            for (int m = 0; m < COLUMNS; m++) {
+                const double x = (double)row[m];
+                if (format == SM_FORMAT_F32) assert_true(row[m] == plain[n * COLUMNS + m]);
+                assert_true(fabs(x) <= 0.25); /* sqrt 3 / 10, and q4's last step beyond */
+                mean += x / (ROWS * COLUMNS);
+                square += x * x / (ROWS * COLUMNS);
+            }
+        }
+        /* Of 6400 numbers with deviation 0.1: four deviations of their mean and of their square. */
+        ASSERT_NEAR(mean, 0.0, 4 * 0.1 / 80);
+        ASSERT_NEAR(square, 0.01, 4 * 0.009 / 80);
+        sm_arena_free(arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_tensors_bind),     cmocka_unit_test(all_misses_are_reported_together),
         cmocka_unit_test(matrices_bind_stacked), cmocka_unit_test(matrices_bind_as_the_file),
-        cmocka_unit_test(bad_weights_are_named),
+        cmocka_unit_test(bad_weights_are_named), cmocka_unit_test(random_weights_have_their_size),
     };
     return cmocka_run_group_tests(tests, NULL, scratch_remove);
 }

@@ -227,6 +227,37 @@ static void fingerprint_is_that_of_the_file(void **context)
     }
 }
 
+/* Random weights of the same shape take the same room, are read alike, and give numbers. */
+static void random_weights_stand_in_for_a_file(void **context)
+{
+    (void)context;
+    size_t least = SIZE_MAX;
+    for (int i = 0; i < FORMATS; i++) {
+        fixture f;
+        smitin_error error;
+        sm_binder binder;
+        sm_lm *lm = NULL;
+        fixture_open_in(&f, 2, &formats[i]);
+        sm_arena *arena = sm_arena_new();
+        sm_binder_init_random(&binder, arena);
+        binder.format = formats[i];
+        ASSERT_OK(sm_lm_new(&lm, &f.config.lm, f.config.text.hidden, &binder, &error));
+        ASSERT_OK(sm_binder_finish(&binder, "random weights", &error));
+        assert_int_equal(sm_arena_bytes(arena), sm_arena_bytes(f.arena));
+        assert_int_equal(sm_lm_step_bytes(lm), sm_lm_step_bytes(f.lm));
+        assert_true(sm_lm_step_bytes(lm) < sm_arena_bytes(arena));
+        if (formats[i] == SM_FORMAT_F16 || formats[i] >= SM_FORMAT_Q8)
+            assert_true(sm_lm_step_bytes(lm) < least);
+        least = sm_lm_step_bytes(lm);
+        f.lm = lm;
+        float *logits = run(&f, 4, NULL, 0);
+        for (size_t n = 0; n < logits_count(&f); n++) assert_true(isfinite(logits[n]));
+        free(logits);
+        sm_arena_free(arena);
+        fixture_close(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +267,7 @@ int main(void)
         cmocka_unit_test(same_bits_however_cut),
         cmocka_unit_test(taps_act_as_in_f32),
         cmocka_unit_test(fingerprint_is_that_of_the_file),
+        cmocka_unit_test(random_weights_stand_in_for_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

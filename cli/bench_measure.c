@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/* The measurements of "smitin bench". Owns their sessions and clocks. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../src/base/pool.h"
+#include "bench.h"
+
+enum {
+    MOST_FRAMES = 1500, /* 30 s of MusicGen */
+    PREFILL_AT = 1,     /* position of the prompt that is timed */
+    CODEC_SECONDS = 5,
+    AREA = 1 << 28, /* bytes read for the machine's rate: beyond every cache */
+    PIECE = 1 << 20,
+};
+
+const int bench_positions[BENCH_POSITIONS] = {10, 250, 1000, 1500};
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int fail_memory(void)
+{
+    fprintf(stderr, "smitin: there is not enough memory to measure; close other programs\n");
+    return EXIT_FAILED;
+}
+
+/* ---- The machine ---- */
+
+typedef struct reading {
+    const uint64_t *area;
+    uint64_t sums[1024]; /* of each worker, far enough apart not to share a line */
+} reading;
+
+/* Four streams, sent for ahead: one alone waits between its lines. */
+static void read_pieces(void *context, int worker, int first, int last)
+{
+    reading *r = context;
+    enum { WORDS = PIECE / 8, STREAM = WORDS / 4, AHEAD = 128 };
+    uint64_t sum = 0;
+    for (int piece = first; piece < last; piece++) {
+        const uint64_t *p = r->area + (size_t)piece * WORDS;
+        for (int i = 0; i < STREAM; i += 8) {
+            for (int s = 0; s < 4; s++) {
+                const uint64_t *line = p + s * STREAM + i;
+#if defined(__GNUC__)
+                __builtin_prefetch(line + AHEAD);
+#endif
+                for (int j = 0; j < 8; j++) sum += line[j];
+            }
+        }
+    }
+    r->sums[worker % 64 * 16] += sum;
+}
+
+int bench_read_rate(int threads, double *rate, int *used)
+{
+    smitin_error error = {0};
+    sm_pool *pool = NULL;
+    reading *r = calloc(1, sizeof *r);
+    /* The streams of the last piece reach beyond it when they send ahead. */
+    uint64_t *area = malloc(AREA + PIECE);
+    int code = EXIT_DONE;
+    if (r == NULL || area == NULL) {
+        code = fail_memory();
+    } else if (sm_pool_new(&pool, threads, &error) != SMITIN_OK) {
+        code = report_error(&error);
+    } else {
+        memset(area, 1, AREA + PIECE);
+        r->area = area;
+        *used = sm_pool_threads(pool);
+        double best = INFINITY;
+        for (int i = 0; i < 12; i++) {
+            const double start = now();
+            sm_pool_run(pool, read_pieces, r, AREA / PIECE, 1);
+            const double taken = now() - start;
+            if (taken < best) best = taken;
+        }
+        *rate = AREA / best;
+    }
+    sm_pool_free(pool);
+    free(area);
+    free(r);
+    return code;
+}
+
+/* Bytes that this process has in memory. */
+static double resident(void)
+{
+    char line[256];
+    double kilobytes = (double)NAN;
+    FILE *file = fopen("/proc/self/status", "r");
+    if (file == NULL) return kilobytes;
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "VmRSS: %lf kB", &kilobytes) == 1) break;
+    }
+    fclose(file);
+    return 1024.0 * kilobytes;
+}
+
+/* ---- Sessions ---- */
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The smallest time that a share of all times does not exceed; sorts them. */
+static double quantile(double *times, int count, double share)
+{
+    qsort(times, (size_t)count, sizeof *times, compare);
+    const int at = (int)ceil(share * count) - 1;
+    return times[at < 0 ? 0 : at];
+}
+
+typedef struct bench {
+    const bench_options *o;
+    smitin_engine *engine;
+    bench_result *result;
+    double *times; /* [MOST_FRAMES + 64] */
+    smitin_error error;
+} bench;
+
+static int32_t *random_codes(const bench *b, size_t frames)
+{
+    const size_t count = (size_t)b->result->info.codebooks * frames;
+    int32_t *codes = malloc((count > 0 ? count : 1) * sizeof *codes);
+    uint32_t state = 1;
+    for (size_t i = 0; codes != NULL && i < count; i++) {
+        state = state * 1664525u + 1013904223u;
+        codes[i] = (int32_t)(state >> 8) % b->result->info.codebook_size;
+    }
+    return codes;
+}
+
+static smitin_status set_text(bench *b, smitin_session *session)
+{
+    static const int32_t tokens[] = {12, 5, 33, 21, 7, 48, 9, 16, 27, 30, 4};
+    if (b->result->info.has_text)
+        return smitin_session_set_text(session, SMITIN_ALL_PIECES,
+                                       "slow jazz with piano, bass and soft drums", &b->error);
+    return smitin_session_set_tokens(session, SMITIN_ALL_PIECES, tokens,
+                                     sizeof tokens / sizeof *tokens, &b->error);
+}
+
+/* A session of `frames` frames with a text and a prompt of `prompt` frames; nothing is made yet. */
+static smitin_status begin(bench *b, int frames, int prompt, smitin_session **session)
+{
+    smitin_session_options options = smitin_session_defaults();
+    options.seconds = frames / b->result->info.frame_rate;
+    options.guidance = b->o->guidance;
+    options.seed = 1;
+    smitin_status status = smitin_session_new(session, b->engine, &options, &b->error);
+    if (status == SMITIN_OK) status = set_text(b, *session);
+    if (status != SMITIN_OK || prompt == 0) return status;
+    int32_t *codes = random_codes(b, (size_t)prompt);
+    if (codes == NULL) {
+        fail_memory();
+        return b->error.status = SMITIN_ERROR_MEMORY;
+    }
+    status =
+        smitin_session_set_codes(*session, SMITIN_ALL_PIECES, codes, (size_t)prompt, &b->error);
+    free(codes);
+    return status;
+}
+
+/* Steps until `count` are timed or the piece is done; how many were. The first, which takes memory
+ * and feeds the prompt, goes to *first. */
+static smitin_status time_steps(bench *b, smitin_session *session, int count, double *first,
+                                int *timed)
+{
+    bool done = false;
+    *timed = 0;
+    double start = now();
+    smitin_status status = smitin_session_step(session, &done, &b->error);
+    *first = now() - start;
+    while (status == SMITIN_OK && !done && *timed < count) {
+        start = now();
+        status = smitin_session_step(session, &done, &b->error);
+        b->times[(*timed)++] = now() - start;
+    }
+    return status;
+}
+
+/* What a step at `position` must read: weights once, and the keys and values of every row. */
+static double step_bytes(const bench *b, int position)
+{
+    static const double widths[] = {2.0, 4.0, 1.0}; /* of model_caches */
+    const smitin_model_info *info = &b->result->info;
+    const double number = widths[b->o->model.cache];
+    const double scales = b->o->model.cache == 2 ? 4.0 * info->heads : 0.0;
+    const double cache = 2.0 * info->layers * (number * info->hidden_size + scales);
+    return (double)info->step_bytes + cache * position * b->result->rows;
+}
+
+static smitin_status at_position(bench *b, int index)
+{
+    bench_result *r = b->result;
+    const int position = bench_positions[index], steps = b->o->steps;
+    const int prompt = position > steps / 2 ? position - steps / 2 : 0;
+    r->step[index] = r->bytes[index] = (double)NAN;
+    if (prompt + steps + 2 > r->info.max_frames) return SMITIN_OK;
+    smitin_session *session = NULL;
+    double first = 0.0;
+    int timed = 0;
+    smitin_status status = begin(b, prompt + steps + 2, prompt, &session);
+    if (status == SMITIN_OK) status = time_steps(b, session, steps, &first, &timed);
+    smitin_session_free(session);
+    if (status != SMITIN_OK) return status;
+    r->step[index] = quantile(b->times, timed, 0.5);
+    r->bytes[index] = step_bytes(b, position);
+    if (index != PREFILL_AT) return SMITIN_OK;
+    r->prefill = prompt / fmax(first - r->step[index], 1e-9);
+    r->p50 = r->step[index];
+    r->p95 = quantile(b->times, timed, 0.95);
+    r->p99 = quantile(b->times, timed, 0.99);
+    return SMITIN_OK;
+}
+
+/* A step's time grows with its position as straight as its reading does: steps per second over 30 s
+ * from lines between the positions. */
+static double mean_from_positions(const bench_result *r)
+{
+    double total = bench_positions[0] * r->step[0];
+    for (int i = 1; i < BENCH_POSITIONS; i++)
+        total +=
+            0.5 * (r->step[i - 1] + r->step[i]) * (bench_positions[i] - bench_positions[i - 1]);
+    return bench_positions[BENCH_POSITIONS - 1] / total;
+}
+
+/* 30 s from the beginning, or as much as the model has positions for. */
+static smitin_status whole_piece(bench *b)
+{
+    bench_result *r = b->result;
+    const int frames = r->info.max_frames < MOST_FRAMES ? r->info.max_frames : MOST_FRAMES;
+    smitin_session *session = NULL;
+    double first = 0.0, total = 0.0;
+    int timed = 0;
+    smitin_status status = begin(b, frames, 0, &session);
+    if (status == SMITIN_OK) status = time_steps(b, session, MOST_FRAMES + 32, &first, &timed);
+    smitin_session_free(session);
+    if (status != SMITIN_OK || timed == 0) return status;
+    for (int i = 0; i < timed; i++) total += b->times[i];
+    r->mean = timed / total;
+    r->p50 = quantile(b->times, timed, 0.5);
+    r->p95 = quantile(b->times, timed, 0.95);
+    r->p99 = quantile(b->times, timed, 0.99);
+    return SMITIN_OK;
+}
+
+static smitin_status first_sound(bench *b)
+{
+    const int frames = b->result->info.max_frames < 500 ? b->result->info.max_frames : 500;
+    smitin_session *session = NULL;
+    float samples[64];
+    size_t count = 0;
+    bool done = false;
+    const double start = now();
+    smitin_status status = begin(b, frames, 0, &session);
+    while (status == SMITIN_OK && count == 0 && !done) {
+        status = smitin_session_step(session, &done, &b->error);
+        if (status == SMITIN_OK)
+            status = smitin_session_read(session, 0, samples, 64, &count, &b->error);
+    }
+    b->result->first_sound = now() - start;
+    smitin_session_free(session);
+    return status;
+}
+
+static smitin_status codec(bench *b)
+{
+    const smitin_model_info *info = &b->result->info;
+    const size_t frames = (size_t)(CODEC_SECONDS * info->frame_rate);
+    const size_t count = frames * (size_t)info->hop * (size_t)info->channels;
+    int32_t *codes = random_codes(b, frames);
+    float *samples = malloc(count * sizeof *samples);
+    smitin_status status = SMITIN_ERROR_MEMORY;
+    if (codes == NULL || samples == NULL) {
+        fail_memory();
+        b->error.status = status;
+    } else {
+        double start = now();
+        status = smitin_engine_decode(b->engine, codes, frames, samples, count, &b->error);
+        b->result->decode = (double)frames / info->frame_rate / (now() - start);
+        start = now();
+        if (status == SMITIN_OK)
+            status = smitin_engine_encode(b->engine, samples, count, codes,
+                                          (size_t)info->codebooks * frames, &b->error);
+        b->result->encode = (double)frames / info->frame_rate / (now() - start);
+    }
+    free(codes);
+    free(samples);
+    return status;
+}
+
+static smitin_status measure_all(bench *b)
+{
+    smitin_status status = first_sound(b); /* also a warm-up of what follows */
+    for (int i = 0; i < BENCH_POSITIONS && status == SMITIN_OK; i++) status = at_position(b, i);
+    b->result->mean = mean_from_positions(b->result);
+    if (status == SMITIN_OK && b->o->full) status = whole_piece(b);
+    if (status == SMITIN_OK) status = codec(b);
+    return status;
+}
+
+int bench_measure(const bench_options *o, int format, bench_result *result)
+{
+    char path[1024];
+    bench b = {.o = o, .result = result};
+    model_options model = o->model;
+    model.format = format;
+    memset(result, 0, sizeof *result);
+    result->format = model_formats[format];
+    result->prefill = result->p50 = result->p95 = result->p99 = (double)NAN;
+    const double start = now();
+    int code = o->shape != NULL ? open_random(&b.engine, &model, o->shape)
+                                : open_engine(&b.engine, &model, path, sizeof path);
+    if (code != EXIT_DONE) return code;
+    result->load = now() - start;
+    if (!o->quiet) fprintf(stderr, "measuring %s ...\n", result->format);
+    result->resident = resident();
+    result->rows = o->guidance != 1.0 ? 2 : 1;
+    smitin_engine_info(b.engine, &result->info);
+    b.times = calloc(MOST_FRAMES + 64, sizeof *b.times);
+    if (b.times == NULL) {
+        code = fail_memory();
+    } else if (measure_all(&b) != SMITIN_OK) {
+        code = b.error.message[0] != '\0' ? report_error(&b.error) : EXIT_FAILED;
+    }
+    free(b.times);
+    smitin_engine_free(b.engine);
+    return code;
+}
