@@ -82,8 +82,9 @@ SMITIN_API const char *smitin_version(void);
 
 typedef struct smitin_engine smitin_engine;
 
-/* How the weights of linear layers are kept in memory; the codec stays f32, tables that are looked
- * up f32 or 16 bits. A smaller format reads less memory a step, which is what a step waits for. */
+/* How the weights of linear layers are kept in memory. The codec is f32 with the first two, else
+ * f16; tables that are looked up are q8 with q4. A smaller format reads less memory a step, which
+ * is what a step waits for. */
 typedef enum smitin_format {
     SMITIN_FORMAT_FILE = 0, /* as the file has them: f32, f16 or bf16 */
     SMITIN_FORMAT_F32,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The codec's weights: names, shapes, weight norm folded, layouts turned channels-last. */
+/* The codec's weights: names, shapes, weight norm folded, layouts turned channels-last. What they
+ * are turned from lives in a spare arena for as long as one layer is bound. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +12,8 @@ typedef struct binding {
     const sm_codec_config *config;
     sm_binder *binder;
     const char *prefix; /* "audio_encoder." or "" */
-    sm_arena *spare;    /* for the time of binding */
+    sm_arena *arena;    /* the binder's own */
+    sm_format format;   /* of every layer: f32 or f16 */
 } binding;
 
 /* w = g v / |v| per index of dimension 0, the norm over all others: [rows, columns] in place.
@@ -52,74 +54,109 @@ static float *bind_weight(const binding *b, int d0, int d1, int d2, const char *
     return v;
 }
 
-/* A copy of `count` floats that lives as long as the binding. */
-static const float *spare_copy(const binding *b, const float *w, size_t count)
+/* A layer whose weights stand in another order in the file. */
+typedef struct turned {
+    const float *w;
+    size_t in, out, taps; /* taps: kernel, or stride */
+    void (*row)(const struct turned *from, size_t n, float *row);
+} turned;
+
+/* [out, in, kernel] -> [out, kernel * in] */
+static void conv_row(const turned *from, size_t n, float *row)
 {
-    float *copy = SM_TAKE(b->spare, count, float);
-    if (copy == NULL) {
-        sm_binder_miss(b->binder, "memory is short for turning the codec's weights");
-        return NULL;
+    const size_t I = from->in, K = from->taps;
+    for (size_t i = 0; i < I; i++) {
+        for (size_t k = 0; k < K; k++) row[k * I + i] = from->w[(n * I + i) * K + k];
     }
-    memcpy(copy, w, count * sizeof *copy);
-    return copy;
 }
 
-static sm_matrix matrix_of(const float *w, int N, int M)
+/* [in, out, 2 stride] -> [stride * out, 2 * in], x[m - 1] before x[m] */
+static void upsample_row(const turned *from, size_t n, float *row)
 {
-    return (sm_matrix){SM_FORMAT_F32, N, M, w, NULL};
+    const size_t I = from->in, O = from->out, S = from->taps, s = n / O, o = n % O;
+    for (size_t i = 0; i < I; i++) {
+        row[i] = from->w[(i * O + o) * 2 * S + S + s];
+        row[I + i] = from->w[(i * O + o) * 2 * S + s];
+    }
 }
 
-/* [out, in, kernel] -> [out, kernel, in] */
+/* The weights [N, M] of a layer in the codec's format and the arena that stays. */
+static sm_matrix turn(const binding *b, const turned *from, int N, int M, const char *module)
+{
+    sm_packed_size size;
+    sm_matrix w = {0};
+    void *values = NULL;
+    float *row = SM_TAKE(b->binder->arena, M, float);
+    if (sm_matrix_size(&size, b->format, N, M, NULL) == SMITIN_OK)
+        values = sm_arena_take(b->arena, size.codes, 1);
+    if (row == NULL || values == NULL) {
+        sm_binder_miss(b->binder, "memory is short for turning the codec's weights");
+        return w;
+    }
+    for (int n = 0; n < N; n++) {
+        from->row(from, (size_t)n, row);
+        if (sm_matrix_store(values, NULL, b->format, row, M, n, n + 1, NULL) == SMITIN_OK) continue;
+        sm_binder_miss(b->binder, "a weight of %s%s is not finite, or too large for %s", b->prefix,
+                       module, sm_format_name(b->format));
+        return w;
+    }
+    w = (sm_matrix){b->format, N, M, values, NULL};
+    return w;
+}
+
+/* Bind into an arena for what is needed only while a layer is turned; NULL when memory is short. */
+static sm_arena *spare_begin(const binding *b)
+{
+    sm_arena *spare = sm_arena_new();
+    if (spare == NULL)
+        sm_binder_miss(b->binder, "memory is short for turning the codec's weights");
+    else
+        b->binder->arena = spare;
+    return spare;
+}
+
+static void spare_end(const binding *b, sm_arena *spare)
+{
+    b->binder->arena = b->arena;
+    sm_arena_free(spare);
+}
+
 static void bind_conv(const binding *b, sm_conv *conv, int in, int out, int kernel,
                       const char *module)
 {
     const int64_t shape[1] = {out};
-    const size_t I = (size_t)in, K = (size_t)kernel, row = I * K;
     conv->in = in;
     conv->out = out;
     conv->kernel = kernel;
     conv->stride = conv->dilation = 1;
     conv->bias = sm_bind(b->binder, 1, shape, "%s%s.bias", b->prefix, module);
-    float *w = bind_weight(b, out, in, kernel, module);
-    conv->w = matrix_of(w, out, kernel * in);
-    if (w == NULL || in == 1 || kernel == 1) return;
-    const float *from = spare_copy(b, w, (size_t)out * row);
-    if (from == NULL) return;
-    for (size_t o = 0; o < (size_t)out; o++) {
-        for (size_t i = 0; i < I; i++) {
-            for (size_t k = 0; k < K; k++) w[o * row + k * I + i] = from[o * row + i * K + k];
-        }
-    }
+    sm_arena *spare = spare_begin(b);
+    if (spare == NULL) return;
+    const turned from = {bind_weight(b, out, in, kernel, module), (size_t)in, (size_t)out,
+                         (size_t)kernel, conv_row};
+    if (from.w != NULL) conv->w = turn(b, &from, out, kernel * in, module);
+    spare_end(b, spare);
 }
 
-/* [in, out, 2 stride] -> [stride, out, 2, in], x[m - 1] before x[m] */
 static void bind_upsample(const binding *b, sm_upsample *up, int in, int out, int stride,
                           const char *module)
 {
     const int64_t shape[1] = {out};
-    const size_t I = (size_t)in, O = (size_t)out, S = (size_t)stride;
+    const size_t O = (size_t)out, S = (size_t)stride;
     up->in = in;
     up->out = out;
     up->stride = stride;
-    const float *bias = sm_bind(b->binder, 1, shape, "%s%s.bias", b->prefix, module);
-    float *w = bind_weight(b, in, out, 2 * stride, module);
-    float *biases = SM_TAKE(b->binder->arena, S * O, float);
-    up->w = matrix_of(w, stride * out, 2 * in);
+    float *biases = SM_TAKE(b->arena, S * O, float);
     up->bias = biases;
     if (biases == NULL) sm_binder_miss(b->binder, "memory is short for the codec's biases");
-    if (w == NULL || bias == NULL || biases == NULL) return;
-    const float *from = spare_copy(b, w, I * O * 2 * S);
-    if (from == NULL) return;
-    for (size_t s = 0; s < S; s++) {
-        for (size_t o = 0; o < O; o++) {
-            float *to = w + (s * O + o) * 2 * I;
-            for (size_t i = 0; i < I; i++) {
-                to[i] = from[(i * O + o) * 2 * S + S + s];
-                to[I + i] = from[(i * O + o) * 2 * S + s];
-            }
-            biases[s * O + o] = bias[o];
-        }
-    }
+    sm_arena *spare = spare_begin(b);
+    if (spare == NULL) return;
+    const float *bias = sm_bind(b->binder, 1, shape, "%s%s.bias", b->prefix, module);
+    const turned from = {bind_weight(b, in, out, 2 * stride, module), (size_t)in, O, S,
+                         upsample_row};
+    if (from.w != NULL) up->w = turn(b, &from, stride * out, 2 * in, module);
+    for (size_t i = 0; bias != NULL && biases != NULL && i < S * O; i++) biases[i] = bias[i % O];
+    spare_end(b, spare);
 }
 
 static void bind_residuals(const binding *b, sm_stage *stage, int channels, const char *half,
@@ -150,7 +187,7 @@ static void bind_residuals(const binding *b, sm_stage *stage, int channels, cons
 
 static void bind_lstm(const binding *b, sm_half *half, int width, const char *name, int index)
 {
-    const int64_t matrix[2] = {4 * (int64_t)width, width}, vector[1] = {4 * (int64_t)width};
+    const int64_t vector[1] = {4 * (int64_t)width};
     half->lstm = SM_TAKE(b->binder->arena, b->config->lstm_layers, sm_lstm);
     if (half->lstm == NULL) {
         sm_binder_miss(b->binder, "memory is short for the codec's layers");
@@ -158,12 +195,10 @@ static void bind_lstm(const binding *b, sm_half *half, int width, const char *na
     }
     for (int l = 0; l < b->config->lstm_layers; l++) {
         sm_lstm *lstm = &half->lstm[l];
-        const float *in = sm_bind(b->binder, 2, matrix, "%s%s.layers.%d.lstm.weight_ih_l%d",
-                                  b->prefix, name, index, l);
-        const float *of_state = sm_bind(b->binder, 2, matrix, "%s%s.layers.%d.lstm.weight_hh_l%d",
-                                        b->prefix, name, index, l);
-        lstm->w_in = matrix_of(in, 4 * width, width);
-        lstm->w_state = matrix_of(of_state, 4 * width, width);
+        sm_bind_matrix(b->binder, &lstm->w_in, 4 * width, width,
+                       "%s%s.layers.%d.lstm.weight_ih_l%d", b->prefix, name, index, l);
+        sm_bind_matrix(b->binder, &lstm->w_state, 4 * width, width,
+                       "%s%s.layers.%d.lstm.weight_hh_l%d", b->prefix, name, index, l);
         float *bias = sm_bind(b->binder, 1, vector, "%s%s.layers.%d.lstm.bias_ih_l%d", b->prefix,
                               name, index, l);
         const float *state = sm_bind(b->binder, 1, vector, "%s%s.layers.%d.lstm.bias_hh_l%d",
@@ -234,20 +269,24 @@ static void bind_books(const binding *b, sm_codec *codec)
     }
 }
 
-smitin_status sm_codec_bind(sm_codec *codec, sm_binder *binder, smitin_error *error)
+void sm_codec_bind(sm_codec *codec, sm_binder *binder)
 {
+    const bool as_file = binder->as_file, exact = as_file || binder->format == SM_FORMAT_F32;
+    const sm_format format = binder->format;
     binding b = {.config = &codec->config,
                  .binder = binder,
                  .prefix = "audio_encoder.",
-                 .spare = sm_arena_new()};
-    if (b.spare == NULL) return sm_fail_memory(error, "turning the codec's weights", 0);
+                 .arena = binder->arena,
+                 .format = exact ? SM_FORMAT_F32 : SM_FORMAT_F16};
     if (!sm_binder_has(binder, "audio_encoder.encoder.layers.0.conv.bias") &&
         sm_binder_has(binder, "encoder.layers.0.conv.bias")) {
         b.prefix = "";
     }
+    binder->as_file = false;
+    binder->format = b.format;
     bind_encoder(&b, codec);
     bind_decoder(&b, codec);
     bind_books(&b, codec);
-    sm_arena_free(b.spare);
-    return SMITIN_OK;
+    binder->as_file = as_file;
+    binder->format = format;
 }

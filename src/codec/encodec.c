@@ -78,7 +78,7 @@ smitin_status sm_codec_new(sm_codec **out, const sm_codec_config *config, sm_bin
     codec->config = *config;
     codec->width = config->filters;
     for (int i = 0; i < config->ratios_count; i++) codec->width *= 2;
-    SM_TRY(sm_codec_bind(codec, binder, error));
+    sm_codec_bind(codec, binder);
     stack_layers(codec);
     *out = codec;
     return SMITIN_OK;

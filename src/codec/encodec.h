@@ -14,7 +14,8 @@
 typedef struct sm_codec sm_codec;
 
 /* Bind "audio_encoder.*" (or the bare names of a stand-alone codec), either weight-norm spelling or
- * folded weights, folded once here. Everything lives in the binder's arena. Causal and
+ * folded weights, folded once here: kept in f32 where the binder is asked for f32 or for what the
+ * file has (folding rounds anyway), else in f16. Everything lives in the binder's arena. Causal and
  * multi-channel codecs are refused. Missing or wrong tensors are noted in the binder: the codec may
  * be used only once sm_binder_finish has said SMITIN_OK. */
 smitin_status sm_codec_new(sm_codec **codec, const sm_codec_config *config, sm_binder *binder,

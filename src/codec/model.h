@@ -83,7 +83,7 @@ struct sm_codec {
 };
 
 /* Binding (bind.c). */
-smitin_status sm_codec_bind(sm_codec *codec, sm_binder *binder, smitin_error *error);
+void sm_codec_bind(sm_codec *codec, sm_binder *binder);
 
 /* Frames lo.. of a signal of n frames; x points at frame lo. */
 typedef struct sm_span {

@@ -148,15 +148,22 @@ static bool take_memory(sm_binder *binder, stack *s)
     return false;
 }
 
-/* `table`: to be looked up, so no packed format. */
+/* A table is a small part of what a model takes and is read by the row: nothing below 8 bits. */
+static sm_format table_format(const stack *s, bool as_file)
+{
+    const sm_format own = file_format(s);
+    if (as_file || s->format == SM_FORMAT_F32) return s->format;
+    if (sm_format_packed(s->format)) return SM_FORMAT_Q8;
+    return own != SM_FORMAT_F32 ? own : SM_FORMAT_F16;
+}
+
 static bool bind_stack(sm_binder *binder, sm_matrix *out, int N, int M, char *names, bool table)
 {
     stack s = {.N = N, .M = M};
     memset(out, 0, sizeof *out);
     if (!find_parts(binder, &s, names)) return false;
-    const sm_format own = file_format(&s);
-    s.format = binder->as_file ? own : binder->format;
-    if (table && s.format != SM_FORMAT_F32) s.format = own != SM_FORMAT_F32 ? own : SM_FORMAT_F16;
+    s.format = binder->as_file ? file_format(&s) : binder->format;
+    if (table) s.format = table_format(&s, binder->as_file);
     bool good = take_memory(binder, &s);
     if (good) {
         const int tiles = (N + SM_TILE - 1) / SM_TILE;

@@ -51,8 +51,8 @@ float *sm_bind(sm_binder *binder, int dims, const int64_t *shape, const char *na
  * input are one product. False, and `out` all zero, on a miss. */
 bool sm_bind_matrix(sm_binder *binder, sm_matrix *out, int N, int M, const char *names_format, ...)
     SM_PRINTF(5, 6);
-/* A table of N vectors of M numbers to be looked up: f32 when that is the binder's format, else in
- * 16 bits, the file's own if it has such. */
+/* A table of N vectors of M numbers to be looked up: as the file, or f32, when the binder says so;
+ * for 16 bits the file's own, if it has such, else f16; for q8 and q4 q8. */
 bool sm_bind_table(sm_binder *binder, sm_matrix *out, int N, int M, const char *name_format, ...)
     SM_PRINTF(5, 6);
 

@@ -3,10 +3,8 @@
  * so that every weight is read once by one thread; many rows are split over rows too. */
 #include "linear.h"
 
-/* Rows of one tile when there are many: a tile's rows and weights stay in the near caches. */
-#define ROWS_SHORT  128
-#define ROWS_LONG   64
-#define SHORT       512 /* inputs */
+#define MANY        128 /* rows and outputs of one tile when rows are many ... */
+#define MANY_SMALL  64  /* ... and where that would leave threads without work */
 #define OUTPUTS_FEW 16  /* outputs of one tile when rows are few: one tile of packed weights */
 #define WORTH_A_CHUNK                                                                              \
     65536 /* multiply-adds, some ten microseconds: less is not worth waking a thread for */
@@ -24,6 +22,7 @@ typedef struct linear_job {
     const sm_crew *crew;
     const sm_linear *linear;
     int tile_rows, tile, row_tiles; /* rows and outputs of a tile; tiles along the rows */
+    int tiles;
 } linear_job;
 
 /* Outputs n0..n1-1 of `rows` rows from r0 on. */
@@ -100,19 +99,27 @@ static void quantise_task(void *context, int worker, int first, int last)
                                  l->x + (size_t)first * l->ldx, l->ldx, last - first, l->w->M);
 }
 
+static void cut(linear_job *job, int tile_rows)
+{
+    const sm_linear *l = job->linear;
+    job->tile_rows = tile_rows;
+    job->row_tiles = (l->rows + tile_rows - 1) / tile_rows;
+    job->tile = job->row_tiles > 1 ? tile_rows : OUTPUTS_FEW;
+    job->tiles = (l->w->N + job->tile - 1) / job->tile * job->row_tiles;
+}
+
 void sm_linear_run(const sm_crew *crew, const sm_linear *linear)
 {
     const sm_matrix *w = linear->w;
+    const int threads = crew->pool != NULL ? sm_pool_threads(crew->pool) : 1;
     if (linear->rows <= 0) return;
     linear_job job = {.crew = crew, .linear = linear};
     if (sm_format_packed(w->format))
         sm_pool_run(crew->pool, quantise_task, &job, linear->rows, sm_grain(4.0 * w->M));
-    job.tile_rows = w->M > SHORT ? ROWS_LONG : ROWS_SHORT;
-    job.row_tiles = (linear->rows + job.tile_rows - 1) / job.tile_rows;
-    job.tile = job.row_tiles > 1 ? job.tile_rows : OUTPUTS_FEW;
-    const int tiles = (w->N + job.tile - 1) / job.tile * job.row_tiles;
+    cut(&job, MANY);
+    if (job.row_tiles > 1 && job.tiles < 4 * threads) cut(&job, MANY_SMALL);
     sm_pool_run(
-        crew->pool, linear_task, &job, tiles,
+        crew->pool, linear_task, &job, job.tiles,
         sm_grain((double)least(job.tile, w->N) * w->M * least(linear->rows, job.tile_rows)));
 }
 

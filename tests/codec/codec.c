@@ -154,6 +154,51 @@ static void nearest_code_first_on_ties(void **context)
     fixture_close(&f);
 }
 
+/* Weights in f16 are off by 2^-11 / sqrt 3 of their size in the mean square; some 20 products lie
+ * between codes and samples, and errors add up as independent ones do. Twice that; a twentieth of
+ * it would mean that f32 was in use. Every smaller format has the f16 codec. */
+static void half_weights_are_near(void **context)
+{
+    (void)context;
+    const double bound = 2.0 * sqrt(20.0) * 0x1p-11 / sqrt(3.0);
+    static const sm_format formats[] = {SM_FORMAT_F16, SM_FORMAT_BF16, SM_FORMAT_Q8, SM_FORMAT_Q4};
+    fixture f;
+    fixture_open(&f, 2);
+    float *samples = golden_copy(&f, "samples", 2613);
+    result exact = both_ways(&f, f.codec, samples, 2613), first = {0};
+    const size_t count = exact.frames * (size_t)f.config.codec.hop;
+    for (int i = 0; i < 4; i++) {
+        fixture half;
+        fixture_open_in(&half, 3, formats[i]);
+        assert_true(sm_arena_bytes(half.arena) < sm_arena_bytes(f.arena) * 7 / 10);
+        result r = both_ways(&half, half.codec, samples, 2613);
+        float *scratch = floats(sm_codec_scratch(half.codec, r.frames));
+        sm_codec_decode(half.codec, half.kernels, half.pool, exact.codes, r.frames, r.frames,
+                        r.audio, scratch);
+        double difference = 0.0, size = 0.0;
+        for (size_t n = 0; n < count; n++) {
+            const double off = (double)r.audio[n] - (double)exact.audio[n];
+            difference += off * off;
+            size += (double)exact.audio[n] * (double)exact.audio[n];
+        }
+        const double off = sqrt(difference / size);
+        if (!(off <= bound && off >= bound / 20.0))
+            fail_msg("audio is off by %g of its size, expected %g to %g", off, bound / 20.0, bound);
+        if (i == 0) {
+            first = r;
+        } else {
+            assert_memory_equal(r.audio, first.audio, count * sizeof *r.audio);
+            result_free(&r);
+        }
+        free(scratch);
+        fixture_close(&half);
+    }
+    result_free(&exact);
+    result_free(&first);
+    free(samples);
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +208,7 @@ int main(void)
         cmocka_unit_test(nothing_in_nothing_out),
         cmocka_unit_test(decode_honours_the_stride),
         cmocka_unit_test(nearest_code_first_on_ties),
+        cmocka_unit_test(half_weights_are_near),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,7 @@ typedef struct fixture {
     const sm_kernels *kernels;
 } fixture;
 
-static inline void fixture_open(fixture *f, int threads)
+static inline void fixture_open_in(fixture *f, int threads, sm_format format)
 {
     smitin_error error;
     sm_binder binder;
@@ -26,10 +26,16 @@ static inline void fixture_open(fixture *f, int threads)
     f->arena = sm_arena_new();
     assert_non_null(f->arena);
     sm_binder_init(&binder, f->file, f->arena);
+    binder.format = format;
     ASSERT_OK(sm_codec_new(&f->codec, &f->config.codec, &binder, &error));
     ASSERT_OK(sm_binder_finish(&binder, "the tiny model", &error));
     ASSERT_OK(sm_pool_new(&f->pool, threads, &error));
     f->kernels = sm_kernels_get(sm_cpu_detect());
+}
+
+static inline void fixture_open(fixture *f, int threads)
+{
+    fixture_open_in(f, threads, SM_FORMAT_F32);
 }
 
 static inline void fixture_close(fixture *f)

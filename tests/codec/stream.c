@@ -102,6 +102,22 @@ static void the_tiny_model_at_every_level(void **context)
     fixture_close(&f);
 }
 
+static void the_tiny_model_in_f16(void **context)
+{
+    (void)context;
+    static const size_t lengths[] = {1, 5, 12, 33, MOST};
+    fixture f;
+    subject s;
+    fixture_open_in(&f, 2, SM_FORMAT_F16);
+    open_subject(&s, f.codec, f.pool, f.arena);
+    for (int level = SM_CPU_REF; level <= (int)sm_cpu_detect(); level++) {
+        s.kernels = sm_kernels_get((sm_cpu_level)level);
+        all_cuts(&s, lengths, sizeof lengths / sizeof *lengths);
+    }
+    close_subject(&s);
+    fixture_close(&f);
+}
+
 /* ---- Random decoders
  * ----------------------------------------------------------------------------------- */
 
@@ -288,6 +304,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_tiny_model_at_every_level),
+        cmocka_unit_test(the_tiny_model_in_f16),
         cmocka_unit_test(the_ratios_of_musicgen),
         cmocka_unit_test(other_shapes),
         cmocka_unit_test(nothing_grows),
