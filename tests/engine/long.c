@@ -8,6 +8,7 @@
 #include "engine/session.h"
 #include "base/rng.h"
 #include "format/knob_file.h"
+#include "format/safetensors.h"
 
 enum { K = CODEBOOKS, C = CHANNELS, V = VOCABULARY, W = 40, S = 25, HOP = 40, T_MAX = 400 };
 enum { DELAYS = K / C }; /* columns from a frame's first code to behind its last */
@@ -135,6 +136,39 @@ static void windows_are_the_references(void **state)
         }
     }
 }
+
+#if CHANNELS == 1
+/* The codes that transformers makes, one window after the other (tests/golden/make_long.py): text,
+ * guidance, greedy. The cache is f32, as the reference's; the smallest gap of a choice is 6e-4, ten
+ * times what sums in another order make of it. */
+static void windows_are_transformers(void **state)
+{
+    (void)state;
+    enum { FRAMES = 132 };
+    smitin_engine_options exact = smitin_engine_defaults();
+    exact.cache = SMITIN_CACHE_F32;
+    smitin_engine *other = NULL;
+    smitin_session *session = NULL;
+    sm_safetensors *golden = NULL;
+    ASSERT_OK(sm_safetensors_open(&golden, TINY_MODEL "/long_golden.safetensors", &error));
+    const sm_tensor *expected = sm_safetensors_find(golden, "codes");
+    assert_true(expected != NULL && expected->dtype == SM_I32 && expected->count == K * FRAMES);
+    ASSERT_OK(smitin_engine_open(&other, TINY_MODEL, &exact, &error));
+    smitin_session_options options = long_options(FRAMES, SMITIN_LONG_WINDOW);
+    options.temperature = 0.0;
+    ASSERT_OK(smitin_session_new(&session, other, &options, &error));
+    ASSERT_OK(smitin_session_set_text(session, 0, "slow jazz", &error));
+    ASSERT_OK(smitin_session_run(session, NULL, NULL, &error));
+    const int32_t *codes = NULL;
+    size_t frames = 0, stride = 0;
+    ASSERT_OK(smitin_session_codes(session, 0, &codes, &frames, &stride, &error));
+    assert_true(frames == FRAMES && stride == FRAMES);
+    assert_memory_equal(codes, expected->data, K * FRAMES * sizeof *codes);
+    smitin_session_free(session);
+    smitin_engine_free(other);
+    sm_safetensors_close(golden);
+}
+#endif
 
 /* What fits into a window does not notice that there are windows. */
 static void short_pieces_are_one_window(void **state)
@@ -502,6 +536,9 @@ int main(void)
         cmocka_unit_test(the_trace_goes_on),
         cmocka_unit_test(knobs_work_behind_seams),
         cmocka_unit_test(refusals),
+#if CHANNELS == 1
+        cmocka_unit_test(windows_are_transformers),
+#endif
     };
     return cmocka_run_group_tests(tests, open_tiny, close_tiny);
 }
