@@ -108,18 +108,24 @@ def config():
                "ffn_dim": 32, "num_codebooks": 4, "vocab_size": 64, "max_position_embeddings": 64, "pad_token_id": 64,
                "activation_function": "gelu", "audio_channels": 1}
 
-    def whole(**edits):
+    def whole(model_type="musicgen", **edits):
         parts = {"text_encoder": dict(text), "audio_encoder": dict(codec), "decoder": dict(decoder)}
         for key, value in edits.items():
             part, name = key.split("__")
             parts[part][name] = value
-        return json.dumps({"model_type": "musicgen", **parts})
+        return json.dumps({"model_type": model_type, **parts})
 
     save("config", "sound", whole())
     save("config", "with_generation", whole() + '\0{"guidance_scale":3.0,"max_length":1500,"decoder_start_token_id":64}')
     save("config", "generation_bad", whole() + '\0{"guidance_scale":"x","max_length":-1}')
     save("config", "melody", '{"model_type":"musicgen_melody"}')
     save("config", "stereo", whole(decoder__audio_channels=2))
+    save("config", "stereo_sound", whole(decoder__audio_channels=2, decoder__num_codebooks=8))
+    melody = whole("musicgen_melody", decoder__model_type="musicgen_melody_decoder", decoder__max_position_embeddings=512)
+    chroma = {"n_fft": 512, "hop_length": 128, "chunk_length": 2, "num_chroma": 12, "sampling_rate": 32000}
+    save("config", "melody_sound", melody + "\0{}\0" + json.dumps(chroma))
+    save("config", "melody_bad", melody + "\0{}\0" + json.dumps({**chroma, "hop_length": 2**63 - 1, "n_fft": -2}))
+    save("config", "melody_short", whole("musicgen_melody", decoder__model_type="musicgen_melody_decoder"))
     save("config", "zero_heads", whole(decoder__num_attention_heads=0))
     save("config", "layers_2_63", whole(decoder__num_hidden_layers=2**63 - 1))
     save("config", "ratios_empty", whole(audio_encoder__upsampling_ratios=[]))

@@ -7,11 +7,16 @@
 
 enum { TOKENS = 3, MANY = 80 };
 
-static void open_melody(fixture *f, int threads)
+static void open_in(fixture *f, int threads, sm_format format, sm_format cache)
 {
-    const sm_format format = SM_FORMAT_F32;
     fixture_open_model(f, threads, &format, GOLDEN "/melody", GOLDEN "/melody/model.safetensors",
                        GOLDEN "/melody/golden.safetensors");
+    f->cache = cache;
+}
+
+static void open_melody(fixture *f, int threads)
+{
+    open_in(f, threads, SM_FORMAT_F32, SM_FORMAT_F32);
 }
 
 static sm_lm_state *new_state(const fixture *f, int rows, int columns, int batch, int max_text)
@@ -95,11 +100,10 @@ static void nothing_is_the_references_nothing(void **context)
 }
 
 /* Rows with prefixes of different lengths, side by side and alone, in any cut. */
-static void rows_do_not_hear_each_other(void **context)
+static void check_rows(sm_format format, sm_format cache)
 {
-    (void)context;
     fixture f;
-    open_melody(&f, 3);
+    open_in(&f, 3, format, cache);
     const int S = (int)golden(&f, "grid")->shape[0];
     const size_t one = (size_t)(S * f.K * f.V);
     sm_lm_state *together = new_state(&f, 3, S, 7, TOKENS);
@@ -127,6 +131,15 @@ static void rows_do_not_hear_each_other(void **context)
     free(again), free(all);
     sm_lm_state_free(together);
     fixture_close(&f);
+}
+
+static void rows_do_not_hear_each_other(void **context)
+{
+    (void)context;
+    check_rows(SM_FORMAT_F32, SM_FORMAT_F32);
+    check_rows(SM_FORMAT_F16, SM_FORMAT_F16);
+    check_rows(SM_FORMAT_Q8, SM_FORMAT_Q8);
+    check_rows(SM_FORMAT_Q4, SM_FORMAT_F32);
 }
 
 /* A long prefix is fed in parts where the scratch is small, in one where it is large. */
