@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #ifndef SMITIN_VERSION
 #error "SMITIN_VERSION is set by the build"
@@ -93,6 +96,10 @@ static smitin_status bind_model(smitin_engine *engine, const sm_source *source,
     SM_TRY(sm_lm_new(&engine->lm, &config->lm, config->text.hidden, &binder, error));
     SM_TRY(sm_binder_finish(&binder, "the model", error));
     engine->parameters = binder.parameters;
+#if defined(__GLIBC__)
+    /* Binding frees tens of megabytes, which the C library would keep for a while. */
+    (void)malloc_trim(0);
+#endif
     return SMITIN_OK;
 }
 

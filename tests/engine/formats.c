@@ -13,15 +13,21 @@ static const smitin_format formats[] = {SMITIN_FORMAT_FILE, SMITIN_FORMAT_F32, S
 static const smitin_cache caches[] = {SMITIN_CACHE_F16, SMITIN_CACHE_F32, SMITIN_CACHE_Q8};
 enum { FORMATS = 6, CACHES = 3, FRAMES = 30, CODES = 4 * FRAMES };
 
-static smitin_engine *open_as(smitin_format format, smitin_cache cache, int threads)
+static smitin_engine *open_model(const char *path, smitin_format format, smitin_cache cache,
+                                 int threads)
 {
     smitin_engine *engine = NULL;
     smitin_engine_options options = smitin_engine_defaults();
     options.format = format;
     options.cache = cache;
     options.threads = threads;
-    ASSERT_OK(smitin_engine_open(&engine, TINY_MODEL, &options, &error));
+    ASSERT_OK(smitin_engine_open(&engine, path, &options, &error));
     return engine;
+}
+
+static smitin_engine *open_as(smitin_format format, smitin_cache cache, int threads)
+{
+    return open_model(TINY_MODEL, format, cache, threads);
 }
 
 static smitin_model_info info_of(const smitin_engine *engine)
@@ -80,6 +86,40 @@ static void greedy_is_the_same_for_threads_and_pieces(void **state)
         }
         smitin_engine_free(one);
         smitin_engine_free(three);
+    }
+}
+
+/* A melody stands in front of the columns and is fed in passes of its own. */
+static void melodies_are_the_same_for_threads_and_pieces(void **state)
+{
+    (void)state;
+    static float tune[4000];
+    for (int i = 0; i < 4000; i++) tune[i] = (float)sin(0.2 * i + 1e-5 * i * i);
+    for (int i = 0; i < FORMATS; i++) {
+        int32_t codes[4][CODES];
+        for (int many = 0; many < 2; many++) {
+            smitin_engine *engine =
+                open_model(TINY_MODEL "/../melody", formats[i], caches[i % CACHES], many ? 3 : 1);
+            smitin_session *session = NULL;
+            smitin_session_options options = smitin_session_defaults();
+            options.seconds = FRAMES / info_of(engine).frame_rate;
+            options.pieces = many ? 3 : 1;
+            options.temperature = 0.0;
+            ASSERT_OK(smitin_session_new(&session, engine, &options, &error));
+            ASSERT_OK(smitin_session_set_text(session, SMITIN_ALL_PIECES, "slow drums", &error));
+            ASSERT_OK(smitin_session_set_melody(session, SMITIN_ALL_PIECES, tune, 4000, &error));
+            ASSERT_OK(smitin_session_run(session, NULL, NULL, &error));
+            for (int piece = 0; piece < options.pieces; piece++) {
+                const int32_t *made = NULL;
+                size_t frames = 0, stride = 0;
+                ASSERT_OK(smitin_session_codes(session, piece, &made, &frames, &stride, &error));
+                assert_true(frames == FRAMES && stride == FRAMES);
+                memcpy(codes[many + piece], made, sizeof codes[0]);
+            }
+            smitin_session_free(session);
+            smitin_engine_free(engine);
+        }
+        for (int piece = 1; piece < 4; piece++) assert_true(same(codes[0], codes[piece]));
     }
 }
 
@@ -238,6 +278,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(greedy_is_the_same_for_threads_and_pieces),
+        cmocka_unit_test(melodies_are_the_same_for_threads_and_pieces),
         cmocka_unit_test(what_loses_nothing_plays_the_same),
         cmocka_unit_test(memory_drops),
         cmocka_unit_test(a_knob_fits_every_format_and_zero_is_nothing),
