@@ -9,10 +9,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "../../src/audio/audio.h"
 #include "../../src/codec/encodec.h"
 #include "../../src/lm/delay.h"
 #include "../../src/lm/lm.h"
 #include "../../src/lm/sampler.h"
+#include "../../src/melody/chroma.h"
 #include "../../src/text/t5.h"
 
 typedef struct run {
@@ -107,8 +109,49 @@ static float *compare_text(run *r, int *tokens)
     return out;
 }
 
+/* Classes of the tune `name`, heard by us; in frames that hold two notes equally the resampler may
+ * decide, so `spare` of them may differ. */
+static int32_t *hear_tune(run *r, const char *what, const char *name, const char *expected,
+                          int rate, size_t spare)
+{
+    smitin_error error;
+    const sm_tensor *tune = need(r, name), *chroma = need(r, expected);
+    sm_audio audio = {floats(tune->count), tune->count, 1, rate};
+    memcpy(audio.samples, tune->data, tune->count * sizeof *audio.samples);
+    smitin_status status = sm_audio_resample(&audio, r->config.chroma.rate, &error);
+    const size_t frames = sm_chroma_frames(&r->config.chroma, audio.frames);
+    int32_t *classes = malloc(frames * sizeof *classes);
+    if (classes == NULL || frames != chroma->count) exit(2);
+    if (status == SMITIN_OK)
+        status = sm_chroma_extract(&r->config.chroma, audio.samples, audio.frames, classes, &error);
+    if (status != SMITIN_OK) {
+        fprintf(stderr, "%s\n", error.message);
+        exit(1);
+    }
+    size_t wrong = 0;
+    for (size_t i = 0; i < frames; i++)
+        wrong += memcmp(classes + i, (const char *)chroma->data + i * sizeof *classes,
+                        sizeof *classes) != 0;
+    if (wrong > 0 && wrong <= spare)
+        printf("%-28s %zu of %zu equal\n", what, frames - wrong, frames);
+    else
+        report_codes(r, what, classes, chroma->data, frames);
+    sm_audio_free(&audio);
+    return classes;
+}
+
+/* Classes of the tune at the model's rate; NULL for a text model. */
+static int32_t *compare_chroma(run *r)
+{
+    if (r->config.lm.chroma_length == 0) return NULL;
+    const int rate = r->config.chroma.rate;
+    free(hear_tune(r, "chroma from 44.1 kHz", "tune_44100", "chroma_44100", 44100, 2));
+    return hear_tune(r, "chroma", "tune", "chroma", rate, 0);
+}
+
 static void compare_codec(run *r)
 {
+    if (sm_safetensors_find(r->reference, "samples") == NULL) return;
     const sm_tensor *samples = need(r, "samples"), *latents = need(r, "latents"),
                     *codes = need(r, "codes");
     const sm_tensor *audio = need(r, "audio");
@@ -135,9 +178,27 @@ static void compare_codec(run *r)
     free(in), free(z), free(out), free(scratch), free(made);
 }
 
+/* Each channel from its codebooks, which are interleaved. */
+static void compare_sound(run *r)
+{
+    if (sm_safetensors_find(r->reference, "heard") == NULL) return;
+    const sm_tensor *made = need(r, "made"), *heard = need(r, "heard");
+    const size_t C = (size_t)r->config.lm.channels, frames = (size_t)made->shape[1];
+    float *out = floats(heard->count), *scratch = floats(sm_codec_scratch(r->codec, frames));
+    int32_t *codes = malloc(made->count * sizeof *codes);
+    if (codes == NULL) exit(2);
+    memcpy(codes, made->data, made->count * sizeof *codes);
+    for (size_t c = 0; c < C; c++)
+        sm_codec_decode(r->codec, r->kernels, r->pool, codes + c * frames, C * frames, frames,
+                        out + c * heard->count / C, scratch);
+    report(r, "sound of the codes", out, heard->data, heard->count, 1e-4);
+    free(out), free(scratch), free(codes);
+}
+
 /* Greedy generation on our own; the logits of both rows are compared with the reference's as long
  * as the codes agree, which is to the end unless a near-tie falls the other way. */
-static void compare_decoder(run *r, const float *text, int tokens, int steps)
+static void compare_decoder(run *r, const float *text, int tokens, const int32_t *classes,
+                            int steps)
 {
     const sm_tensor *logits = need(r, "logits"), *codes = need(r, "made");
     const int K = r->config.lm.codebooks, V = r->config.lm.vocab, T = (int)codes->shape[1];
@@ -152,7 +213,12 @@ static void compare_decoder(run *r, const float *text, int tokens, int steps)
         fprintf(stderr, "%s\n", error.message);
         exit(1);
     }
-    sm_lm_condition(state, r->kernels, r->pool, 0, text, tokens);
+    if (classes == NULL) {
+        sm_lm_condition(state, r->kernels, r->pool, 0, text, tokens);
+    } else {
+        sm_lm_prefix(state, r->kernels, r->pool, 0, classes, text, tokens);
+        sm_lm_prefix(state, r->kernels, r->pool, 1, NULL, NULL, tokens);
+    }
     int32_t *cells = malloc((size_t)(S * K) * sizeof *cells),
             *made = malloc(codes->count * sizeof *made);
     int32_t *order = malloc((size_t)V * sizeof *order), feed[2 * SM_MAX_CODEBOOKS],
@@ -224,8 +290,11 @@ int main(int argc, char **argv)
     int tokens = 0;
     float *text = compare_text(&r, &tokens);
     compare_codec(&r);
-    compare_decoder(&r, text, tokens, argc > 3 ? atoi(argv[3]) : 0);
+    int32_t *classes = compare_chroma(&r);
+    compare_decoder(&r, text, tokens, classes, argc > 3 ? atoi(argv[3]) : 0);
+    compare_sound(&r);
     free(text);
+    free(classes);
     sm_pool_free(r.pool);
     sm_arena_free(r.arena);
     sm_safetensors_close(r.reference);

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Make a checkpoint with random weights in the exact shape of a MusicGen model: make_model.py FOLDER [small|mini].
+"""Make a checkpoint with random weights in the exact shape of a MusicGen model: make_model.py FOLDER [SHAPE] [LAYERS].
 
-small: facebook/musicgen-small, number for number (T5-base 12 x 768, decoder 24 x 1024, EnCodec with 64 filters).
+SHAPE: small, medium, large, melody, melody-large, or one of these behind "stereo-": facebook/musicgen-SHAPE, number for
+number (T5-base 12 x 768, EnCodec with 64 filters). With LAYERS the decoder has so many, T5 likewise.
 mini: a decoder of 8 x 320 with small companions, for timing.
 """
 import sys
@@ -12,15 +13,27 @@ from transformers import (
     MusicgenConfig,
     MusicgenDecoderConfig,
     MusicgenForConditionalGeneration,
+    MusicgenMelodyConfig,
+    MusicgenMelodyDecoderConfig,
+    MusicgenMelodyForConditionalGeneration,
     T5Config,
 )
 
 
-def config(shape):
-    small = shape == "small"
+# Width, layers, heads of the decoder.
+SHAPES = {
+    "mini": (320, 8, 5), "small": (1024, 24, 16), "medium": (1536, 48, 24), "large": (2048, 48, 32),
+    "melody": (1536, 48, 24), "melody-large": (2048, 48, 32),
+}
+
+
+def config(shape, layers=None):
+    small = shape != "mini"  # all but mini have the companions of small
+    stereo, melody = shape.startswith("stereo-"), "melody" in shape
+    width, depth, heads = SHAPES[shape.removeprefix("stereo-")]
     text = T5Config(
         vocab_size=32128 if small else 512, d_model=768 if small else 128, d_kv=64, d_ff=3072 if small else 512,
-        num_layers=12 if small else 3, num_heads=12 if small else 2,
+        num_layers=(layers or 12) if small else 3, num_heads=12 if small else 2,
     )
     codec = EncodecConfig(
         sampling_rate=32000, audio_channels=1, num_filters=64 if small else 16, hidden_size=128, codebook_dim=128,
@@ -29,12 +42,12 @@ def config(shape):
         overlap=None, norm_type="weight_norm", pad_mode="reflect",
     )
     vocab = codec.codebook_size
-    decoder = MusicgenDecoderConfig(
-        vocab_size=vocab, hidden_size=1024 if small else 320, num_hidden_layers=24 if small else 8,
-        num_attention_heads=16 if small else 5, ffn_dim=4096 if small else 1280, num_codebooks=4,
+    decoder = (MusicgenMelodyDecoderConfig if melody else MusicgenDecoderConfig)(
+        vocab_size=vocab, hidden_size=width, num_hidden_layers=layers or depth, num_attention_heads=heads,
+        ffn_dim=4 * width, num_codebooks=8 if stereo else 4, audio_channels=2 if stereo else 1,
         max_position_embeddings=2048, pad_token_id=vocab, bos_token_id=vocab,
     )
-    return MusicgenConfig(
+    return (MusicgenMelodyConfig if melody else MusicgenConfig)(
         text_encoder=text.to_dict(), audio_encoder=codec.to_dict(), decoder=decoder.to_dict()
     )
 
@@ -71,9 +84,9 @@ def set_codebooks(codec, seed):
             residual = residual - book.decode(book.encode(residual))
 
 
-def main():
-    folder, shape = sys.argv[1], (sys.argv[2:] or ["small"])[0]
-    model = MusicgenForConditionalGeneration(config(shape)).eval()
+def make(folder, shape, layers=None):
+    kind = MusicgenMelodyForConditionalGeneration if "melody" in shape else MusicgenForConditionalGeneration
+    model = kind(config(shape, layers)).eval()
     randomise(model, 7)
     set_codebooks(model.audio_encoder, 8)
     vocab = model.config.decoder.vocab_size
@@ -81,7 +94,8 @@ def main():
     generation.guidance_scale, generation.max_length, generation.do_sample = 3.0, 1500, False
     generation.decoder_start_token_id = generation.pad_token_id = generation.bos_token_id = vocab
     model.save_pretrained(folder, max_shard_size="100GB")
+    return model
 
 
 if __name__ == "__main__":
-    main()
+    make(sys.argv[1], (sys.argv[2:] or ["small"])[0], int(sys.argv[3]) if len(sys.argv) > 3 else None)
