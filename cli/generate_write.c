@@ -302,7 +302,7 @@ static int plot_trace(const generate_job *job, const char *csv_path)
     size_t used = (size_t)snprintf(script, sizeof script,
                                    "set datafile separator ','\nset multiplot layout %d,1\n"
                                    "set yrange [-0.02:1.05]\nset xlabel 'seconds'\n"
-                                   "set key outside\nset grid\n",
+                                   "set autoscale xfix\nset key outside\nset grid\n",
                                    knobs->uses_count);
     for (int i = 0; i < knobs->uses_count && used < sizeof script; i++) {
         char name[160];

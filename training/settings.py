@@ -23,7 +23,7 @@ class CodecSettings:
 @dataclasses.dataclass(frozen=True)
 class CodecTraining:
     seed: int = 1
-    steps: int = 4000
+    steps: int = 15000
     batch: int = 10
     frames: int = 32            # crop length in codec frames
     lr: float = 1e-3
@@ -59,4 +59,4 @@ class LmTraining:
     caption_dropout: float = 0.3
     words: float = 0.02         # weight of naming the caption's words
     minus_one: float = 0.4      # share of excerpts that lack one stem
-    ema: float = 0.998
+    ema: float = 0.99

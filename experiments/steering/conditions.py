@@ -23,8 +23,7 @@ def addition(top):
     """
     rows = [Condition("unconditioned", 0.0), Condition("unconditioned, other seed", 0.0, ("--seed", "1000001"))]
     rows += [Condition("SMITIN %g" % a, a) for a in scaled(top, (0.25, 0.5, 1, 2))]
-    rows += [Condition("SMITIN mean %g" % a, a, ("--direction", "mean")) for a in scaled(top, (0.5, 1))]
-    rows += [Condition("sparse %g" % a, a, ("--method", "sparse")) for a in scaled(top, (1,))]
+    rows += [Condition("SMITIN mean %g" % a, a, ("--direction", "mean")) for a in scaled(top, (0.5,))]
     rows += [Condition("ITI %g" % a, a, ("--method", "iti")) for a in scaled(top, (1 / 16, 1 / 8, 1 / 4))]
     return rows
 
@@ -42,6 +41,6 @@ def removal(top):
     """Conditions for removing a trait that plays in the prompt."""
     rows = [Condition("unconditioned", 0.0)]
     rows += [Condition("SMITIN %g" % a, a) for a in scaled(-top, (0.5, 1, 2))]
-    rows += [Condition("SMITIN mean %g" % a, a, ("--direction", "mean")) for a in scaled(-top, (1,))]
-    rows += [Condition("ITI %g" % a, a, ("--method", "iti")) for a in scaled(-top, (1 / 16, 1 / 8, 1 / 4))]
+    rows += [Condition("SMITIN mean %g" % a, a, ("--direction", "mean")) for a in scaled(-top, (0.5,))]
+    rows += [Condition("ITI %g" % a, a, ("--method", "iti")) for a in scaled(-top, (1 / 16, 1 / 8))]
     return rows

@@ -33,14 +33,15 @@ static smitin_status read_folder(names *out, const char *folder, smitin_error *e
                        folder, strerror(errno));
     smitin_status status = SMITIN_OK;
     for (struct dirent *entry; status == SMITIN_OK && (entry = readdir(dir)) != NULL;) {
-        if (entry->d_name[0] == '.' || strlen(entry->d_name) >= SM_HUB_NAME) continue;
+        const size_t length = strlen(entry->d_name);
+        if (entry->d_name[0] == '.' || length >= SM_HUB_NAME) continue;
         void *grown = realloc(out->items, (out->count + 1) * sizeof *out->items);
         if (grown == NULL) {
             status = sm_fail_memory(error, "names of files", sizeof *out->items);
             break;
         }
         out->items = grown;
-        snprintf(out->items[out->count++], SM_HUB_NAME, "%s", entry->d_name);
+        memcpy(out->items[out->count++], entry->d_name, length + 1);
     }
     closedir(dir);
     if (status == SMITIN_OK && out->count > 1)

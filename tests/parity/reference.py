@@ -66,7 +66,7 @@ def main():
     folder, frames = sys.argv[1], int((sys.argv[2:] or ["1500"])[0])
     model = MusicgenForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval()
     exact_positions(model)
-    ids = torch.tensor([[11, 503, 42, 7, 250, 101, 33, 499, 64, 1]])
+    ids = torch.tensor([[11, 503, 42, 7, 250, 101, 33, 499, 64, 1]]) % model.config.text_encoder.vocab_size
     text = model.text_encoder(input_ids=ids).last_hidden_state
     codec = model.audio_encoder
     samples = signal(10)
