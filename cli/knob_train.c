@@ -14,6 +14,8 @@
 #include "../src/probe/probe.h"
 
 static const char *const recipe_names[] = {"random", "paired", NULL};
+static const char *const layout_names[] = {"auto", "stems", "musdb18hq", "moisesdb", "slakh", NULL};
+enum { LAYOUT_STEMS = 1 };
 
 enum { CLIPS_A_PASS = 16 };
 
@@ -23,7 +25,7 @@ static const double SMALLEST_RISE = 0.05;
 typedef struct train_options {
     model_options model;
     const char *stems, *target, *with, *without, *name, *output, *licence;
-    int recipe, pairs, calibrate_pieces;
+    int recipe, layout, pairs, calibrate_pieces;
     double seconds, test_share, seed, C, calibrate_seconds;
     bool quiet;
 } train_options;
@@ -61,10 +63,14 @@ static int open_data(train_job *job)
                                         .pairs = o->pairs,
                                         .test_share = o->test_share,
                                         .seed = (uint64_t)o->seed};
-    const smitin_status status =
-        o->stems != NULL
-            ? sm_dataset_open_stems(&job->dataset, o->stems, o->target, &options, &error)
-            : sm_dataset_open_folders(&job->dataset, o->with, o->without, &options, &error);
+    smitin_status status;
+    if (o->stems == NULL)
+        status = sm_dataset_open_folders(&job->dataset, o->with, o->without, &options, &error);
+    else if (o->layout == LAYOUT_STEMS)
+        status = sm_dataset_open_stems(&job->dataset, o->stems, o->target, &options, &error);
+    else
+        status = sm_dataset_open_layout(&job->dataset, layout_names[o->layout], o->stems, o->target,
+                                        &options, &error);
     if (status != SMITIN_OK) return report_error(&error);
     for (size_t n = 0; sm_dataset_note(job->dataset, n) != NULL; n++)
         fprintf(stderr, "smitin: %s\n", sm_dataset_note(job->dataset, n));
@@ -123,11 +129,13 @@ static void describe(train_job *job)
 {
     const train_options *o = &job->options;
     sm_knob_meta *meta = &job->knob->meta;
+    const char *licence = o->licence != NULL ? o->licence : sm_dataset_licence(job->dataset);
+    if (licence == NULL) licence = "unknown";
     snprintf(meta->trait, sizeof meta->trait, "%s", o->name);
     model_title(job->model_path, meta->model, sizeof meta->model);
     memcpy(meta->fingerprint, job->info.fingerprint, sizeof meta->fingerprint);
     snprintf(meta->data, sizeof meta->data, "%s", sm_dataset_summary(job->dataset));
-    snprintf(meta->licence, sizeof meta->licence, "%s", o->licence);
+    snprintf(meta->licence, sizeof meta->licence, "%s", licence);
     snprintf(meta->site, sizeof meta->site, "self_attn.z");
     /* Until calibration has measured better: the published strengths. */
     meta->default_alpha = 5.0;
@@ -236,6 +244,10 @@ static int check_options(train_job *job)
                 "smitin: give either --stems DIR --target NAME, or --with DIR --without DIR\n");
         return EXIT_USAGE;
     }
+    if (folders && o->layout != 0) {
+        fprintf(stderr, "smitin: --dataset says what --stems holds; give it with --stems DIR\n");
+        return EXIT_USAGE;
+    }
     if (o->name == NULL) o->name = o->target;
     if (o->name == NULL || o->name[0] == '\0' || strlen(o->name) > 63 ||
         strchr(o->name, '/') != NULL || strchr(o->name, ':') != NULL) {
@@ -262,9 +274,11 @@ static size_t train_specs(train_options *o, option_spec *specs, size_t capacity)
 {
     const option_spec table[] = {
         {NULL, "--stems", OPTION_TEXT, &o->stems, 0, 0, NULL, "DIR",
-         "a folder of tracks, each a folder of stems"},
+         "a folder of tracks, each a folder of stems, or a data set as it was unpacked"},
+        {NULL, "--dataset", OPTION_CHOICE, &o->layout, 0, 0, layout_names, "NAME",
+         "what --stems holds: stems, musdb18hq, moisesdb, slakh [auto: look]"},
         {NULL, "--target", OPTION_TEXT, &o->target, 0, 0, NULL, "NAME",
-         "the stem to learn: drums for drums.wav"},
+         "the stem to learn: drums for drums.wav; in data sets several joined by +"},
         {NULL, "--with", OPTION_TEXT, &o->with, 0, 0, NULL, "DIR", "audio with the trait"},
         {NULL, "--without", OPTION_TEXT, &o->without, 0, 0, NULL, "DIR", "audio without it"},
         {NULL, "--name", OPTION_TEXT, &o->name, 0, 0, NULL, "NAME", "of the trait [the target]"},
@@ -282,7 +296,7 @@ static size_t train_specs(train_options *o, option_spec *specs, size_t capacity)
          "of the choice of clips [1]"},
         {NULL, "--C", OPTION_DOUBLE, &o->C, 1e-6, 1e6, NULL, "C", "inverse regularisation [1]"},
         {NULL, "--licence", OPTION_TEXT, &o->licence, 0, 0, NULL, "TEXT",
-         "of the audio, kept in the file"},
+         "of the audio, kept in the file [the data set's, or unknown]"},
         {NULL, "--calibrate-pieces", OPTION_INT, &o->calibrate_pieces, 0, 256, NULL, "N",
          "pieces a strength in the calibration; 0 keeps alpha 5 and 10 [16]"},
         {NULL, "--calibrate-seconds", OPTION_DOUBLE, &o->calibrate_seconds, 0.5, 20, NULL, "S",
@@ -302,7 +316,6 @@ int command_knob_train(int argc, char **argv)
     memset(&job, 0, sizeof job);
     train_options *o = &job.options;
     *o = (train_options){.model = model_options_defaults(),
-                         .licence = "unknown",
                          .pairs = 500,
                          .seconds = 3.0,
                          .test_share = 0.2,

@@ -8,12 +8,14 @@
 #include <string.h>
 #include "../audio/audio.h"
 #include "deal.h"
+#include "layout.h"
 
 struct sm_dataset {
     sm_library library;
     sm_deal deal;
     int sample_rate, channels;
     size_t clip_frames;
+    const sm_layout *layout; /* NULL: the user's own audio */
     char summary[256];
 };
 
@@ -127,6 +129,33 @@ smitin_status sm_dataset_open_stems(sm_dataset **out, const char *root, const ch
     smitin_status status = sm_library_add_stems(&dataset->library, root, target, error);
     if (status == SMITIN_OK) status = check_target(&dataset->library, root, target, error);
     return finish(out, status, paired ? "paired" : "random", options, error);
+}
+
+smitin_status sm_dataset_open_layout(sm_dataset **out, const char *layout, const char *root,
+                                     const char *target, const sm_dataset_options *options,
+                                     smitin_error *error)
+{
+    *out = NULL;
+    const bool detect = strcmp(layout, "auto") == 0;
+    const sm_layout *found = detect ? sm_layout_detect(root) : sm_layout_named(layout);
+    if (found == NULL && !detect)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "there is no layout '%s'; take musdb18hq, moisesdb, slakh or auto", layout);
+    if (found == NULL) return sm_dataset_open_stems(out, root, target, options, error);
+    SM_TRY(dataset_new(out, options, error));
+    sm_dataset *dataset = *out;
+    const bool paired = options->recipe == SM_RECIPE_PAIRED;
+    dataset->layout = found;
+    dataset->deal.kind = paired ? SM_DEAL_PAIRED : SM_DEAL_RANDOM;
+    smitin_status status = sm_layout_add(found, &dataset->library, root, target, error);
+    if (status == SMITIN_OK && found->check == NULL)
+        status = check_target(&dataset->library, root, target, error);
+    return finish(out, status, paired ? "paired" : "random", options, error);
+}
+
+const char *sm_dataset_licence(const sm_dataset *dataset)
+{
+    return dataset->layout != NULL ? dataset->layout->licence : NULL;
 }
 
 smitin_status sm_dataset_open_folders(sm_dataset **out, const char *with, const char *without,

@@ -45,6 +45,15 @@ typedef struct sm_dataset sm_dataset;
  * no usable clips are left in either split. */
 smitin_status sm_dataset_open_stems(sm_dataset **dataset, const char *root, const char *target,
                                     const sm_dataset_options *options, smitin_error *error);
+/* A data set as it lies on disk: `layout` is "musdb18hq", "moisesdb" or "slakh"; "auto" looks which
+ * one it is and falls back to sm_dataset_open_stems. The target is an instrument, or several joined
+ * by "+". Its own split is used where there is one, for MoisesDB one by artist; a note says which.
+ * What is missing, broken or left out on purpose is noted file by file. */
+smitin_status sm_dataset_open_layout(sm_dataset **dataset, const char *layout, const char *root,
+                                     const char *target, const sm_dataset_options *options,
+                                     smitin_error *error);
+/* Licence of the data set; NULL when it is the user's own audio. */
+const char *sm_dataset_licence(const sm_dataset *dataset);
 /* Two folders of audio files, with and without the trait; searched recursively; each file is a
  * track. */
 smitin_status sm_dataset_open_folders(sm_dataset **dataset, const char *with, const char *without,

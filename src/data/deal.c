@@ -122,8 +122,23 @@ static size_t count_kind(const candidate *all, size_t count, bool with)
     return total;
 }
 
+/* The side of a track that may not choose: its data set has splits, or a track with its key has
+ * been dealt out before. */
+static sm_side side_of(const sm_deal *deal, const sm_library *library, size_t index)
+{
+    const sm_track *track = &library->tracks[index];
+    if (track->side != SM_SIDE_ANY) return track->side;
+    for (size_t i = deal->sources_count; i > 0; i--) {
+        const sm_source *source = &deal->sources[i - 1];
+        if (strcmp(library->tracks[source->track].key, track->key) == 0)
+            return source->test ? SM_SIDE_TEST : SM_SIDE_TRAIN;
+    }
+    return SM_SIDE_ANY;
+}
+
 /* Divide the candidates of one kind, in hash order: by track, or in time when `few`. */
-static void split_kind(sm_deal *deal, const candidate *all, size_t count, bool with, bool few)
+static void split_kind(sm_deal *deal, const sm_library *library, const candidate *all, size_t count,
+                       bool with, bool few)
 {
     size_t total = count_kind(all, count, with), turn = 0;
     size_t held = (size_t)lround(deal->test_share * (double)total);
@@ -131,7 +146,10 @@ static void split_kind(sm_deal *deal, const candidate *all, size_t count, bool w
     if (total > 0 && held > total - 1) held = total - 1;
     for (size_t i = 0; i < count; i++) {
         if (all[i].last == 0 || all[i].with != with) continue;
-        if (few)
+        sm_side side = few ? SM_SIDE_ANY : side_of(deal, library, all[i].track);
+        if (side != SM_SIDE_ANY)
+            add_source(deal, &all[i], all[i].first, all[i].last, side == SM_SIDE_TEST);
+        else if (few)
             split_in_time(deal, &all[i], turn);
         else
             add_source(deal, &all[i], all[i].first, all[i].last, turn < held);
@@ -146,14 +164,16 @@ static void split_all(sm_deal *deal, sm_library *library, const candidate *all, 
     size_t with = count_kind(all, count, true), without = count_kind(all, count, false);
     bool few_with = with < WHOLE_TRACKS_MIN;
     bool few_without = without < WHOLE_TRACKS_MIN && (few_with || deal->kind == SM_DEAL_FOLDERS);
+    bool divided = library->count > 0 && library->tracks[0].side != SM_SIDE_ANY; /* all or none */
+    if (divided) few_with = few_without = false;
     if ((few_with && with > 0) || (few_without && without > 0))
         sm_library_note(library,
                         "few tracks (%zu with the trait, %zu without): split in time instead of by "
                         "track, so test accuracy says little about other tracks; %d of a kind are "
                         "enough to hold out whole ones",
                         with, without, WHOLE_TRACKS_MIN);
-    split_kind(deal, all, count, true, few_with);
-    split_kind(deal, all, count, false, few_without);
+    split_kind(deal, library, all, count, true, few_with);
+    split_kind(deal, library, all, count, false, few_without);
 }
 
 /* Fill in where clips of one kind may start, shuffled by the seed. */

@@ -4,6 +4,7 @@
 #ifndef SMITIN_DATA_LIBRARY_H
 #define SMITIN_DATA_LIBRARY_H
 
+#include <dirent.h>
 #include "../base/arena.h"
 #include "dataset.h"
 
@@ -18,13 +19,17 @@ typedef struct sm_stem {
     uint8_t *active; /* [blocks] */
 } sm_stem;
 
+/* Which split a track belongs to where its data set says so. */
+typedef enum sm_side { SM_SIDE_ANY = 0, SM_SIDE_TRAIN, SM_SIDE_TEST } sm_side;
+
 typedef struct sm_track {
     const char *name; /* path below the root, for people */
-    const char *
-        key; /* what the split hashes: equal names in two folders of one recording go to one side */
+    const char *key;  /* what the split hashes; tracks with equal keys go to one side: two
+                       * folders of one recording, songs of one artist */
     sm_stem *stems;
     int count;
     int blocks; /* of the longest stem */
+    sm_side side;
 } sm_track;
 
 typedef struct sm_library {
@@ -49,6 +54,20 @@ smitin_status sm_library_add_stems(sm_library *library, const char *root, const 
  * with the root. */
 smitin_status sm_library_add_files(sm_library *library, const char *root, bool target,
                                    smitin_error *error);
+
+/* Add a track with room for `stems` stems, which are then added; *track is valid until the next one
+ * is added. The strings are copied. */
+smitin_status sm_library_track(sm_library *library, const char *name, const char *key, int stems,
+                               sm_track **track, smitin_error *error);
+smitin_status sm_library_stem(sm_library *library, sm_track *track, const char *folder,
+                              const char *name, bool target, smitin_error *error);
+/* By name, as they must be when clips are chosen. */
+void sm_library_sort(sm_library *library);
+
+/* "folder/name", to free(); NULL when memory is short. */
+char *sm_path_join(const char *folder, const char *name);
+/* Visible entries of a folder in bytewise order, with scandir's ownership and result. */
+int sm_path_list(const char *folder, struct dirent ***names);
 
 /* Fill in rate, length and activity of every stem; stems that cannot be read are noted and removed,
  * and with its last stem a track. */

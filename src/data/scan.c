@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Owns finding audio files in the user's folders, in an order that is the same everywhere. */
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -68,7 +67,7 @@ void sm_library_note(sm_library *library, const char *format, ...)
     if (copy != NULL) library->notes[library->notes_count++] = copy;
 }
 
-static smitin_status add_track(sm_library *library, const char *name, const char *key, int stems,
+smitin_status sm_library_track(sm_library *library, const char *name, const char *key, int stems,
                                sm_track **out, smitin_error *error)
 {
     if (library->count == library->capacity) {
@@ -89,7 +88,7 @@ static smitin_status add_track(sm_library *library, const char *name, const char
     return SMITIN_OK;
 }
 
-static char *join(const char *folder, const char *name)
+char *sm_path_join(const char *folder, const char *name)
 {
     size_t size = strlen(folder) + strlen(name) + 2;
     char *path = malloc(size);
@@ -97,10 +96,10 @@ static char *join(const char *folder, const char *name)
     return path;
 }
 
-static smitin_status add_stem(sm_library *library, sm_track *track, const char *folder,
+smitin_status sm_library_stem(sm_library *library, sm_track *track, const char *folder,
                               const char *name, bool target, smitin_error *error)
 {
-    char *path = join(folder, name);
+    char *path = sm_path_join(folder, name);
     sm_stem stem = {.path = path == NULL ? NULL : keep(library->arena, path), .target = target};
     free(path);
     if (stem.path == NULL) return sm_fail_memory(error, name, 0);
@@ -130,6 +129,11 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+int sm_path_list(const char *folder, struct dirent ***names)
+{
+    return scandir(folder, names, is_visible, by_bytes);
+}
+
 /* Takes `path`. */
 static smitin_status push(queue *folders, char *path, int depth, smitin_error *error)
 {
@@ -157,7 +161,7 @@ static smitin_status sort_entries(queue *folders, const char *path, int depth,
     *audio = 0;
     smitin_status status = SMITIN_OK;
     for (int i = 0; i < count && status == SMITIN_OK; i++) {
-        char *full = join(path, names[i]->d_name);
+        char *full = sm_path_join(path, names[i]->d_name);
         struct stat info;
         if (full == NULL) return sm_fail_memory(error, names[i]->d_name, 0);
         bool found = stat(full, &info) == 0;
@@ -181,7 +185,7 @@ static smitin_status look_into(sm_library *library, queue *folders, size_t index
 {
     struct folder folder = folders->items[index];
     struct dirent **names = NULL;
-    int audio = 0, count = scandir(folder.path, &names, is_visible, by_bytes);
+    int audio = 0, count = sm_path_list(folder.path, &names);
     if (count < 0 && folder.depth > 0) { /* one closed folder must not close the rest */
         sm_library_note(library, "skipped: cannot look into '%s': %s", folder.path,
                         strerror(errno));
@@ -217,6 +221,12 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const sm_track *)a)->name, ((const sm_track *)b)->name);
 }
 
+void sm_library_sort(sm_library *library)
+{
+    if (library->count > 0)
+        qsort(library->tracks, library->count, sizeof *library->tracks, by_name);
+}
+
 typedef struct search {
     sm_library *library;
     const char *root, *target;
@@ -246,11 +256,12 @@ static smitin_status found_stems(void *user, const char *path, struct dirent **n
 {
     const search *s = user;
     sm_track *track = NULL;
-    SM_TRY(add_track(s->library, below(s->root, path), below(s->root, path), count, &track, error));
+    SM_TRY(sm_library_track(s->library, below(s->root, path), below(s->root, path), count, &track,
+                            error));
     for (int i = 0; i < count; i++) {
         const char *name = names[i]->d_name;
         if (is_stem(name, "mixture") || is_stem(name, "mix")) continue;
-        SM_TRY(add_stem(s->library, track, path, name, is_stem(name, s->target), error));
+        SM_TRY(sm_library_stem(s->library, track, path, name, is_stem(name, s->target), error));
     }
     if (track->count == 0) s->library->count--; /* mixtures only */
     return SMITIN_OK;
@@ -261,13 +272,14 @@ static smitin_status found_files(void *user, const char *path, struct dirent **n
 {
     const search *s = user;
     for (int i = 0; i < count; i++) {
-        char *full = join(path, names[i]->d_name);
+        char *full = sm_path_join(path, names[i]->d_name);
         if (full == NULL) return sm_fail_memory(error, names[i]->d_name, 0);
         sm_track *track = NULL;
-        smitin_status status = add_track(s->library, full, below(s->root, full), 1, &track, error);
+        smitin_status status =
+            sm_library_track(s->library, full, below(s->root, full), 1, &track, error);
         free(full);
         SM_TRY(status);
-        SM_TRY(add_stem(s->library, track, path, names[i]->d_name, s->is_target, error));
+        SM_TRY(sm_library_stem(s->library, track, path, names[i]->d_name, s->is_target, error));
     }
     return SMITIN_OK;
 }
@@ -277,8 +289,7 @@ smitin_status sm_library_add_stems(sm_library *library, const char *root, const 
 {
     search s = {library, root, target, false};
     SM_TRY(walk(library, root, found_stems, &s, error));
-    if (library->count > 0)
-        qsort(library->tracks, library->count, sizeof *library->tracks, by_name);
+    sm_library_sort(library);
     if (library->count == 0)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
                        "there are no stems below '%s'; it should hold one folder per track with "
@@ -294,8 +305,7 @@ smitin_status sm_library_add_files(sm_library *library, const char *root, bool t
     size_t before = library->count;
     search s = {library, root, NULL, target};
     SM_TRY(walk(library, root, found_files, &s, error));
-    if (library->count > 0)
-        qsort(library->tracks, library->count, sizeof *library->tracks, by_name);
+    sm_library_sort(library);
     if (library->count == before)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
                        "there are no audio files below '%s'; put some WAV or FLAC files there",

@@ -247,6 +247,19 @@ def audio():
     save("audio", "header_only", wav(1, 1, 32000, 16, b"")[:20])
 
 
+def slakh():
+    save("slakh", "sound", b"UUID: 1\naudio_dir: stems\nstems:\n  S00:\n    audio_rendered: true\n    is_drum: false\n"
+         b'    plugin_name: "a: b"\n    program_num: 30\n  S07:\n    is_drum: true\n    program_num: 128\ntarget_peak: -1.0\n')
+    save("slakh", "windows", b"\xef\xbb\xbfstems:\r\n  S00:\r\n    is_drum: null\r\n    program_num: null")
+    save("slakh", "parent", b"stems:\n  ../S00:\n")
+    save("slakh", "tab", b"stems:\n\tS00:\n")
+    save("slakh", "number", b"stems:\n  S00:\n    program_num: 99999999999999999999\n")
+    save("slakh", "nul", b"stems:\n  S\0:\n")
+    save("slakh", "flow", b"audio_dir: ..\nstems: {}\n")
+    save("slakh", "many", b"stems:\n" + b"".join(b"  S%d:\n" % i for i in range(130)))
+    save("slakh", "long", b"stems:\n  S0:\n    plugin_name: " + b"x" * 3000)
+
+
 if __name__ == "__main__":
     safetensors()
     knob()
@@ -255,3 +268,4 @@ if __name__ == "__main__":
     pickle()
     index()
     audio()
+    slakh()
