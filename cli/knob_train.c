@@ -24,7 +24,7 @@ static const double SMALLEST_RISE = 0.05;
 
 typedef struct train_options {
     model_options model;
-    const char *stems, *target, *with, *without, *name, *output, *licence;
+    const char *stems, *target, *labels, *audio, *trait, *with, *without, *name, *output, *licence;
     int recipe, layout, pairs, calibrate_pieces;
     double seconds, test_share, seed, C, calibrate_seconds;
     bool quiet;
@@ -64,7 +64,10 @@ static int open_data(train_job *job)
                                         .test_share = o->test_share,
                                         .seed = (uint64_t)o->seed};
     smitin_status status;
-    if (o->stems == NULL)
+    if (o->labels != NULL)
+        status =
+            sm_dataset_open_labels(&job->dataset, o->labels, o->audio, o->trait, &options, &error);
+    else if (o->stems == NULL)
         status = sm_dataset_open_folders(&job->dataset, o->with, o->without, &options, &error);
     else if (o->layout == LAYOUT_STEMS)
         status = sm_dataset_open_stems(&job->dataset, o->stems, o->target, &options, &error);
@@ -238,17 +241,21 @@ static int check_options(train_job *job)
     train_options *o = &job->options;
     const bool folders = o->with != NULL && o->without != NULL;
     const bool stems = o->stems != NULL && o->target != NULL;
-    if (folders == stems || (folders && (o->stems != NULL || o->target != NULL)) ||
-        (stems && (o->with != NULL || o->without != NULL))) {
+    const bool table = o->labels != NULL && o->audio != NULL && o->trait != NULL;
+    const bool other = (!folders && (o->with != NULL || o->without != NULL)) ||
+                       (!stems && (o->stems != NULL || o->target != NULL)) ||
+                       (!table && (o->labels != NULL || o->audio != NULL || o->trait != NULL));
+    if (folders + stems + table != 1 || other) {
         fprintf(stderr,
-                "smitin: give either --stems DIR --target NAME, or --with DIR --without DIR\n");
+                "smitin: give one of --stems DIR --target NAME, --with DIR --without DIR, and "
+                "--labels FILE --audio DIR --trait NAME\n");
         return EXIT_USAGE;
     }
-    if (folders && o->layout != 0) {
+    if (!stems && o->layout != 0) {
         fprintf(stderr, "smitin: --dataset says what --stems holds; give it with --stems DIR\n");
         return EXIT_USAGE;
     }
-    if (o->name == NULL) o->name = o->target;
+    if (o->name == NULL) o->name = o->target != NULL ? o->target : o->trait;
     if (o->name == NULL || o->name[0] == '\0' || strlen(o->name) > 63 ||
         strchr(o->name, '/') != NULL || strchr(o->name, ':') != NULL) {
         fprintf(
@@ -279,9 +286,14 @@ static size_t train_specs(train_options *o, option_spec *specs, size_t capacity)
          "what --stems holds: stems, musdb18hq, moisesdb, slakh [auto: look]"},
         {NULL, "--target", OPTION_TEXT, &o->target, 0, 0, NULL, "NAME",
          "the stem to learn: drums for drums.wav; in data sets several joined by +"},
+        {NULL, "--labels", OPTION_TEXT, &o->labels, 0, 0, NULL, "FILE",
+         "a CSV table with the columns path, split, labels"},
+        {NULL, "--audio", OPTION_TEXT, &o->audio, 0, 0, NULL, "DIR", "where its paths begin"},
+        {NULL, "--trait", OPTION_TEXT, &o->trait, 0, 0, NULL, "NAME", "the label to learn"},
         {NULL, "--with", OPTION_TEXT, &o->with, 0, 0, NULL, "DIR", "audio with the trait"},
         {NULL, "--without", OPTION_TEXT, &o->without, 0, 0, NULL, "DIR", "audio without it"},
-        {NULL, "--name", OPTION_TEXT, &o->name, 0, 0, NULL, "NAME", "of the trait [the target]"},
+        {NULL, "--name", OPTION_TEXT, &o->name, 0, 0, NULL, "NAME",
+         "of the trait [the target or label]"},
         {"-o", "--output", OPTION_TEXT, &o->output, 0, 0, NULL, "FILE", "[NAME.knob.safetensors]"},
         {NULL, "--recipe", OPTION_CHOICE, &o->recipe, 0, 0, recipe_names, "NAME",
          "random: any mixture plus a target stem from anywhere; paired: a mixture against itself "
@@ -328,6 +340,7 @@ int command_knob_train(int argc, char **argv)
     int code = options_parse(specs, count, argc, argv, NULL, &help);
     if (help) {
         printf("smitin knob train --stems DIR --target NAME [OPTIONS]\n"
+               "smitin knob train --labels FILE --audio DIR --trait NAME [OPTIONS]\n"
                "smitin knob train --with DIR --without DIR --name NAME [OPTIONS]\n\n"
                "Learn a trait from audio: a probe on every attention head of the model. Writes the "
                "knob, its accuracies\n"

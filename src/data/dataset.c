@@ -153,6 +153,18 @@ smitin_status sm_dataset_open_layout(sm_dataset **out, const char *layout, const
     return finish(out, status, paired ? "paired" : "random", options, error);
 }
 
+smitin_status sm_dataset_open_labels(sm_dataset **out, const char *table, const char *audio,
+                                     const char *trait, const sm_dataset_options *options,
+                                     smitin_error *error)
+{
+    SM_TRY(dataset_new(out, options, error));
+    sm_dataset *dataset = *out;
+    dataset->deal.kind = SM_DEAL_FOLDERS;
+    const smitin_status status =
+        sm_library_add_labels(&dataset->library, table, audio, trait, error);
+    return finish(out, status, "labels", options, error);
+}
+
 const char *sm_dataset_licence(const sm_dataset *dataset)
 {
     return dataset->layout != NULL ? dataset->layout->licence : NULL;

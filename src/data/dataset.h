@@ -52,6 +52,11 @@ smitin_status sm_dataset_open_stems(sm_dataset **dataset, const char *root, cons
 smitin_status sm_dataset_open_layout(sm_dataset **dataset, const char *layout, const char *root,
                                      const char *target, const sm_dataset_options *options,
                                      smitin_error *error);
+/* A CSV table: columns path (below `audio`), labels (separated by ";" or "|"), and if it likes
+ * split (train, valid, test) and artist. Files with the label `trait` against those without. */
+smitin_status sm_dataset_open_labels(sm_dataset **dataset, const char *table, const char *audio,
+                                     const char *trait, const sm_dataset_options *options,
+                                     smitin_error *error);
 /* Licence of the data set; NULL when it is the user's own audio. */
 const char *sm_dataset_licence(const sm_dataset *dataset);
 /* Two folders of audio files, with and without the trait; searched recursively; each file is a

@@ -211,7 +211,7 @@ const sm_layout *sm_layout_detect(const char *root)
 
 /* Tracks say which side they are on, or none does: where only one side is there, the library's own
  * way of holding tracks out is used. */
-static void settle_sides(const sm_layout *layout, sm_library *library)
+void sm_library_settle_sides(sm_library *library, const char *title)
 {
     size_t sides[3] = {0, 0, 0};
     for (size_t i = 0; i < library->count; i++) sides[library->tracks[i].side]++;
@@ -220,12 +220,12 @@ static void settle_sides(const sm_layout *layout, sm_library *library)
     for (size_t i = 0; i < library->count && !whole; i++) library->tracks[i].side = SM_SIDE_ANY;
     if (whole)
         sm_library_note(library, "%s: %zu tracks to learn from and %zu held out, as the set says",
-                        layout->title, sides[SM_SIDE_TRAIN], sides[SM_SIDE_TEST]);
+                        title, sides[SM_SIDE_TRAIN], sides[SM_SIDE_TEST]);
     else
         sm_library_note(library,
                         "%s: %zu tracks, not in both of its splits, so that tracks are held out by "
                         "the seed",
-                        layout->title, library->count);
+                        title, library->count);
 }
 
 static void note_counts(const visit *v)
@@ -260,7 +260,7 @@ smitin_status sm_layout_add(const sm_layout *layout, sm_library *library, const 
                        library->notes_count > 0 ? "; the first: " : "",
                        library->notes_count > 0 ? library->notes[0] : "");
     sm_library_sort(library);
-    settle_sides(layout, library);
+    sm_library_settle_sides(library, layout->title);
     note_counts(&v);
     return SMITIN_OK;
 }

@@ -61,6 +61,13 @@ smitin_status sm_library_track(sm_library *library, const char *name, const char
                                sm_track **track, smitin_error *error);
 smitin_status sm_library_stem(sm_library *library, sm_track *track, const char *folder,
                               const char *name, bool target, smitin_error *error);
+/* Add every row of a CSV table (columns path, labels, and if it likes split and artist) as a track
+ * of one stem, a target one when `trait` is among its labels. */
+smitin_status sm_library_add_labels(sm_library *library, const char *file, const char *audio,
+                                    const char *trait, smitin_error *error);
+/* Keep the sides where every track has one and both are there, else forget them; a note says which.
+ */
+void sm_library_settle_sides(sm_library *library, const char *title);
 /* By name, as they must be when clips are chosen. */
 void sm_library_sort(sm_library *library);
 

@@ -7,6 +7,7 @@
 #include "../../src/data/dataset.h"
 #include "../../src/data/layout.h"
 #include "../../src/data/slakh.h"
+#include "../../src/data/table.h"
 
 enum { RATE = 8000, SECONDS = 6 };
 
@@ -311,13 +312,117 @@ static void test_metadata(void **state)
                      SMITIN_ERROR_FORMAT, "'m'");
 }
 
+static sm_dataset_options table_options(void)
+{
+    const sm_dataset_options options = {
+        .seconds = 1.0, .sample_rate = RATE, .channels = 1, .pairs = 20, .test_share = 0.25};
+    return options;
+}
+
+/* Ten files in turn with and without the trait; the last four are the test split. */
+static void make_labels(bool split)
+{
+    char text[2000], name[64];
+    size_t n = (size_t)snprintf(text, sizeof text, "\xEF\xBB\xBFlabels,path,note%s\r\n",
+                                split ? ",split" : "");
+    make_folders("audio/a");
+    for (int i = 0; i < 10; i++) {
+        snprintf(name, sizeof name, "audio/a/it's, %d.wav", i);
+        save_tone(name, i % 2 == 0 ? 1000.0 : 100.0);
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s,\"a/it's, %d.wav\",\"x\ny\"%s\r\n",
+                              i % 2 == 0 ? "loud; Slow guitar" : "guitar", i,
+                              !split  ? ""
+                              : i < 6 ? ",train"
+                                      : ",test");
+    }
+    const char *tail = split ? ",train" : "";
+    snprintf(text + n, sizeof text - n,
+             "x,a/gone.wav,%s\nx,../a.wav,%s\nshort\nx,\"a/it's, 1.wav\",%s\nx,a/bad.wav,%s\n",
+             tail, tail, tail, tail);
+    save_text("audio/a/bad.wav", "RIFF broken");
+    save_text("labels.csv", text);
+}
+
+static void test_labels(void **state)
+{
+    (void)state;
+    smitin_error error;
+    char table[256], audio[256];
+    snprintf(table, sizeof table, "%s", in_scratch("labels.csv"));
+    snprintf(audio, sizeof audio, "%s", in_scratch("audio"));
+    for (int split = 0; split < 2; split++) {
+        make_labels(split != 0);
+        sm_dataset *dataset = NULL;
+        const sm_dataset_options options = table_options();
+        ASSERT_OK(sm_dataset_open_labels(&dataset, table, audio, "slow guitar", &options, &error));
+        assert_true(has_note(dataset, "a/gone.wav' is missing"));
+        assert_true(has_note(dataset, "'../a.wav' is no path below"));
+        assert_true(has_note(dataset, "1 rows of"));
+        assert_true(has_note(dataset, "1.wav' is in the table twice"));
+        assert_true(has_note(dataset, "bad.wav"));
+        assert_int_equal(has_note(dataset, "as the set says"), split);
+        float x[RATE];
+        for (size_t i = 0; i < sm_dataset_count(dataset); i++) {
+            const int file = atoi(strrchr(sm_dataset_track(dataset, i), ' '));
+            ASSERT_OK(sm_dataset_clip(dataset, i, x, &error));
+            assert_int_equal(sm_dataset_label(dataset, i), file % 2 == 0);
+            assert_int_equal(level(x, RATE, 1000.0) > 0.17, file % 2 == 0); /* tones of 0.2 */
+            if (split) assert_int_equal(sm_dataset_is_test(dataset, i), file >= 6);
+        }
+        assert_int_equal(sm_dataset_count(dataset), 40);
+        sm_dataset_free(dataset);
+    }
+    sm_dataset *dataset = NULL;
+    const sm_dataset_options options = table_options();
+    ASSERT_FAILS(sm_dataset_open_labels(&dataset, table, audio, "slow", &options, &error),
+                 SMITIN_ERROR_ARGUMENT, "has the label 'slow'");
+    save_text("labels.csv", "path,tags\n");
+    ASSERT_FAILS(sm_dataset_open_labels(&dataset, table, audio, "slow", &options, &error),
+                 SMITIN_ERROR_FORMAT, "no column 'labels'");
+}
+
+static void test_tables(void **state)
+{
+    (void)state;
+    smitin_error error;
+    sm_table table;
+    const char *text = "a\tb\n\"x\"\"y\n\"\t1,2\r\n\n\"\"\t\"z\"";
+    ASSERT_OK(sm_table_parse(&table, text, strlen(text), "t", &error));
+    assert_int_equal(table.rows, 2);
+    assert_string_equal(table.cells[0], "x\"y\n");
+    assert_string_equal(table.cells[1], "1,2");
+    assert_string_equal(table.cells[2], "");
+    assert_string_equal(table.cells[3], "z");
+    assert_int_equal(table.lines[1], 5); /* a field and an empty line before it */
+    assert_int_equal(sm_table_column(&table, "B"), 1);
+    assert_int_equal(sm_table_column(&table, "c"), -1);
+    sm_table_free(&table);
+    enum { LONG = 1000000 };
+    char *line = malloc(LONG + 10);
+    assert_non_null(line);
+    memset(line, 'x', LONG + 10);
+    memcpy(line, "a,b\n", 4);
+    line[LONG] = ',';
+    ASSERT_OK(sm_table_parse(&table, line, LONG + 10, "t", &error));
+    assert_int_equal(strlen(table.cells[0]), LONG - 4);
+    sm_table_free(&table);
+    memset(line + 4, ',', LONG);
+    ASSERT_FAILS(sm_table_parse(&table, line, LONG, "t", &error), SMITIN_ERROR_FORMAT, "columns");
+    free(line);
+    ASSERT_FAILS(sm_table_parse(&table, "", 0, "t", &error), SMITIN_ERROR_FORMAT, "empty");
+    ASSERT_FAILS(sm_table_parse(&table, "a\n\"x", 4, "t", &error), SMITIN_ERROR_FORMAT, "line 2");
+    ASSERT_FAILS(sm_table_parse(&table, "\"a\"b", 4, "t", &error), SMITIN_ERROR_FORMAT, "follows");
+    ASSERT_FAILS(sm_table_parse(&table, "a\0b", 3, "t", &error), SMITIN_ERROR_FORMAT, "zero bytes");
+}
+
 int main(void)
 {
 #define IN_EMPTY_FOLDER(test) cmocka_unit_test_teardown(test, empty_scratch)
     const struct CMUnitTest tests[] = {
         IN_EMPTY_FOLDER(test_musdb),     IN_EMPTY_FOLDER(test_half_of_musdb),
         IN_EMPTY_FOLDER(test_moisesdb),  IN_EMPTY_FOLDER(test_slakh),
-        cmocka_unit_test(test_metadata),
+        cmocka_unit_test(test_metadata), IN_EMPTY_FOLDER(test_labels),
+        cmocka_unit_test(test_tables),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }

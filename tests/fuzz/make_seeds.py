@@ -260,6 +260,18 @@ def slakh():
     save("slakh", "long", b"stems:\n  S0:\n    plugin_name: " + b"x" * 3000)
 
 
+def table():
+    save("table", "sound", b"path,split,labels\na/b.wav,train,slow; guitar\n\"c, d.wav\",test,\"\"\n")
+    save("table", "windows", b'\xef\xbb\xbfpath\tlabels\r\n"a ""b"""\t"x\r\ny"\r\n\r\nc\td\r')
+    save("table", "open", b'a,b\n"x')
+    save("table", "behind", b'a,b\n"x"y,z\n')
+    save("table", "uneven", b"a,b\n1\n1,2,3\n1,2")
+    save("table", "nul", b"a,b\n\0")
+    save("table", "empty", b"")
+    save("table", "commas", b"," * 1500)
+    save("table", "long", b"a,b\n" + b"x" * 5000 + b",1")
+
+
 if __name__ == "__main__":
     safetensors()
     knob()
@@ -269,3 +281,4 @@ if __name__ == "__main__":
     index()
     audio()
     slakh()
+    table()
