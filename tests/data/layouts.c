@@ -225,9 +225,8 @@ static void test_moisesdb(void **state)
     check_clips(dataset, NULL);
     for (size_t i = 0; i < 40; i++) {
         const int artist = atoi(strstr(sm_dataset_track(dataset, i), "uuid-") + 5) / 2;
-        for (size_t j = 0; j < i; j++)
-            if (atoi(strstr(sm_dataset_track(dataset, j), "uuid-") + 5) / 2 == artist)
-                assert_int_equal(sm_dataset_is_test(dataset, i), sm_dataset_is_test(dataset, j));
+        /* FNV-1a of "artist a" and "artist f" is 1 and 2 modulo 10, of the others neither. */
+        assert_int_equal(sm_dataset_is_test(dataset, i), artist == 0 || artist == 5);
     }
     sm_dataset_free(dataset);
 }
