@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from .settings import RATE, STEMS
+from .settings import HOP, RATE, STEMS, TARGETS
 
 HEADER = 44
 
@@ -75,30 +75,42 @@ class Crops:
                                 int(np.searchsorted(self.weights, self.rng.random())))]
         return piece, int(self.rng.integers(0, max(1, piece.length - self.length)))
 
+    def _active(self, piece, start, names):
+        """bool [4, frames]: which of TARGETS sound in an excerpt of these stems."""
+        rows = np.zeros((len(TARGETS), self.length // HOP), bool)
+        for i, stem in enumerate(TARGETS):
+            if stem in names:
+                part = piece.activity[i, start // HOP:(start + self.length) // HOP][:rows.shape[1]]
+                rows[i, :len(part)] = part
+        return rows
+
     def _one(self):
+        """(samples [length], who sounds [4, frames])."""
         rng = self.rng
         piece, start = self._place()
         kind = rng.random()
-        if kind < 0.5:
-            return piece.mix(start, self.length) * rng.uniform(0.4, 1.0)
         names = list(piece.stems)
+        if kind < 0.5:
+            return piece.mix(start, self.length) * rng.uniform(0.4, 1.0), self._active(piece, start, names)
         if kind < 0.85:
             count = int(rng.integers(1, len(names) + 1))
             chosen = [names[i] for i in rng.permutation(len(names))[:count]]
             gains = 10 ** (rng.uniform(-9, 6, count) / 20)
-            return piece.mix(start, self.length, chosen, gains)
-        total = np.zeros(self.length, np.float32)
+            return piece.mix(start, self.length, chosen, gains), self._active(piece, start, chosen)
+        total, active = np.zeros(self.length, np.float32), False
         for _ in range(int(rng.integers(2, 5))):
             piece, start = self._place()
             stem = list(piece.stems)[int(rng.integers(len(piece.stems)))]
             total += piece.mix(start, self.length, [stem], [10 ** (rng.uniform(-9, 3) / 20)])
-        return total
+            active = active | self._active(piece, start, [stem])
+        return total, active
 
     def batch(self, count):
-        """float32 [count, length]; silence is kept only now and then."""
-        rows = []
+        """(float32 [count, length], bool [count, 4, frames]); silence is kept only now and then."""
+        rows, marks = [], []
         while len(rows) < count:
-            row = self._one()
+            row, active = self._one()
             if np.abs(row).max() > 1e-3 or self.rng.random() < 0.1:
                 rows.append(row / max(1.0, np.abs(row).max() / 0.99))
-        return np.stack(rows)
+                marks.append(active)
+        return np.stack(rows), np.stack(marks)

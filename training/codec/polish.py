@@ -68,7 +68,7 @@ class Polisher:
             optimiser.step()
 
     def train_step(self):
-        wave = torch.from_numpy(self.data.batch(self.rows)).to(self.device)
+        wave = torch.from_numpy(self.data.batch(self.rows)[0]).to(self.device)
         with torch.no_grad():
             latents, _, _, _ = self.quantizer(self.fast.encode(wave), learn=False)
         output = self.fast.decode(latents)

@@ -13,6 +13,8 @@ from .fast import Fast
 
 SHARES = {"mel": 3.0, "linear": 0.5, "wave": 0.2}      # of the gradient in the output
 COMMIT = 0.25       # of the decoder's gradient in the latents: pulls them to their codes
+HEAR = 0.2          # of the decoder's gradient: keeps in the codes which instruments sound
+SCALE = 2.0         # deviation of the latents
 LAST_SHARE = 0.02   # of the rate, for the last convolution: its one gain is small and scales everything,
                     # and steps of the full rate make the level of the output jump by a third
 
@@ -36,6 +38,8 @@ class Trainer:
             [{"params": [p for p in self.model.parameters() if id(p) not in slow], "share": 1.0},
              {"params": last, "share": LAST_SHARE}], lr=plan.lr, betas=(0.9, 0.99), weight_decay=1e-3)
         self.average = runs.Average(self.model, plan.weight_ema)
+        self.hear = codec_model.Hear(self.model.config.hidden_size).to(device)
+        self.hear_optimiser = torch.optim.AdamW(self.hear.parameters(), plan.lr)
         self.step, self.ready, self.latents = 0, False, []
         if self.path.exists():
             self.resume(runs.load(self.path))
@@ -53,6 +57,8 @@ class Trainer:
         if len(state["optimiser"]["param_groups"]) == 2:
             self.optimiser.load_state_dict(state["optimiser"])
         self.average.load_state_dict(state["average"])
+        if "hear" in state:
+            self.hear.load_state_dict(state["hear"])
         self.step, self.ready = state["step"], state["ready"]
         torch.manual_seed(self.plan.seed + 1000 * self.step + self.rank)
 
@@ -61,12 +67,13 @@ class Trainer:
             return
         runs.save(self.path, {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict(),
                               "average": self.average.state_dict(), "step": self.step,
+                              "hear": self.hear.state_dict(),
                               "ready": self.ready})
 
     def batch(self):
-        rows = torch.from_numpy(self.next.result()).to(self.device)
+        rows, active = (torch.from_numpy(x).to(self.device) for x in self.next.result())
         self.next = self.pool.submit(self.data.batch, self.rows)
-        return rows
+        return rows, active
 
     def quantize(self, latents):
         """The quantizer, or nothing while the auto-encoder warms up and latents are collected."""
@@ -79,7 +86,18 @@ class Trainer:
             self.ready, self.latents = True, []
         return latents, latents.new_zeros(()), None, 0
 
-    def gradients(self, wave):
+    @staticmethod
+    def hold_scale(grad, latents):
+        """The gradient without its part along the latents, and a pull of their deviation towards SCALE.
+
+        The scale of latents means nothing, but left alone it doubled every thousand steps, and the
+        codebooks trailed behind.
+        """
+        along = (grad * latents).sum() / latents.square().sum()
+        pull = 0.2 * grad.norm() / latents.norm() * (latents.std() / SCALE).log()
+        return grad + latents * (pull - along)
+
+    def gradients(self, wave, active):
         """Backward pass with balanced shares; returns what is logged."""
         latents = self.fast.encode(wave)
         quantized, commit, codes, revived = self.quantize(latents)
@@ -88,26 +106,33 @@ class Trainer:
         mel, linear = self.spectral(output, wave)
         shape = losses.wave_loss(output, wave)
         output.backward(self.balance(output, {"mel": mel, "linear": linear, "wave": shape}))
+        heard = self.hear.loss(inner, active)
+        told, *learnt = torch.autograd.grad(heard, [inner, *self.hear.parameters()])
+        for p, g in zip(self.hear.parameters(), learnt):
+            p.grad = g
         grad = inner.grad
+        grad = grad + told * (HEAR * grad.norm() / (told.norm() + 1e-12))
         if codes is not None:
             pull, = torch.autograd.grad(commit, latents, retain_graph=True)
             grad = grad + pull * (COMMIT * grad.norm() / (pull.norm() + 1e-12))
+            grad = self.hold_scale(grad, latents.detach())
         latents.backward(grad)
         return {"mel": mel.item(), "linear": linear.item(), "wave": shape.item(),
-                "commit": commit.item(), "latents": latents.detach().std().item(), "revived": revived,
+                "heard": heard.item(), "commit": commit.item(), "latents": latents.detach().std().item(), "revived": revived,
                 "used": [] if codes is None else [len(c.unique()) for c in codes],
                 "sdr": losses.si_sdr(output.detach(), wave).median().item()}
 
     def train_step(self):
         self.optimiser.zero_grad(set_to_none=True)
-        values = self.gradients(self.batch())
-        runs.mean([p.grad for p in self.model.parameters()])
+        values = self.gradients(*self.batch())
+        runs.mean([p.grad for m in (self.model, self.hear) for p in m.parameters()])
         factor = runs.trapezoid(self.step, self.args.steps, self.plan.warmup, self.plan.decay)
         for group in self.optimiser.param_groups:
             group["lr"] = self.plan.lr * factor * group["share"]
         norm = torch.nn.utils.clip_grad_norm_(self.optimiser.param_groups[0]["params"], 2.0)
         if torch.isfinite(norm):
             self.optimiser.step()
+            self.hear_optimiser.step()
             self.average.update(self.model)
         self.step += 1
         return dict(values, norm=norm.item())
