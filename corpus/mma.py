@@ -12,7 +12,7 @@ class MmaError(RuntimeError):
     """MMA refused a text; the message is what it printed."""
 
 
-def compile_text(text, timeout=60):
+def compile_text(text, timeout=600):
     """Compiles MMA source `text`; returns (mido.MidiFile, printed text)."""
     with tempfile.TemporaryDirectory(prefix="corpus-mma-") as folder:
         source, target = os.path.join(folder, "a.mma"), os.path.join(folder, "a.mid")

@@ -23,7 +23,7 @@ class CodecSettings:
 @dataclasses.dataclass(frozen=True)
 class CodecTraining:
     seed: int = 1
-    steps: int = 15000
+    steps: int = 7500
     batch: int = 10
     frames: int = 32            # crop length in codec frames
     lr: float = 1e-3
@@ -36,9 +36,9 @@ class CodecTraining:
 
 @dataclasses.dataclass(frozen=True)
 class LmSettings:
-    hidden: int = 384
+    hidden: int = 320
     layers: int = 6
-    heads: int = 6              # of 64, MusicGen's own head size
+    heads: int = 5              # of 64, MusicGen's own head size
     text_hidden: int = 128
     text_layers: int = 3
     text_heads: int = 4
@@ -48,7 +48,7 @@ class LmSettings:
 @dataclasses.dataclass(frozen=True)
 class LmTraining:
     seed: int = 2
-    steps: int = 2300
+    steps: int = 1850
     batch_columns: int = 8192   # columns in a batch, at most
     columns: int = 512
     short_columns: int = 128
@@ -58,5 +58,6 @@ class LmTraining:
     weight_decay: float = 0.05
     caption_dropout: float = 0.3
     words: float = 0.02         # weight of naming the caption's words
+    sounds: float = 0.2         # weight of telling which instruments sound
     minus_one: float = 0.4      # share of excerpts that lack one stem
     ema: float = 0.99

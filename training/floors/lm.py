@@ -71,7 +71,7 @@ def decoder_losses(model, tokenizer, tracks, count=96, frames=509):
     fixed = data.Excerpts(tracks, tokenizer, 8, 0.0)
     sums = torch.zeros(2, CODEBOOKS)
     for _ in range(count // 8):
-        codes, ids, mask = fixed.batch(8, frames)
+        codes, ids, mask, _ = fixed.batch(8, frames)
         grid = lm_model.delayed(codes, CODES)
         states = lm_model.text_states(model, ids, mask, torch.ones(8))
         sums[0] += lm_model.losses(model, grid, None, None, CODES)

@@ -9,7 +9,7 @@ import torch
 
 from corpus import captions
 
-from ..settings import FRAME_RATE, STEMS
+from ..settings import FRAME_RATE, STEMS, TARGETS
 
 
 class Track:
@@ -38,7 +38,7 @@ def tracks(work, split):
 
 
 class Excerpts:
-    """Random excerpts: codes [B, 4, frames] and caption ids, each example with its own length of text."""
+    """Random excerpts: codes [B, 4, frames], caption ids of any length, who sounds [B, 4, frames]."""
 
     def __init__(self, found, tokenizer, seed, minus_one):
         self.found, self.tokenizer, self.minus_one = found, tokenizer, minus_one
@@ -57,21 +57,25 @@ class Excerpts:
         variant = rng.randrange(1, len(track.variants)) if minus else 0
         span = (start / FRAME_RATE, (start + frames) / FRAME_RATE)
         text = captions.caption(track.meta, track.sounding(variant, start, frames), rng, span)
-        return track.codes[variant, :, start:start + frames], self.tokenizer.encode(text)
+        active = track.activity[:len(TARGETS), start:start + frames].copy()
+        if variant and track.variants[variant][1:] in TARGETS:
+            active[TARGETS.index(track.variants[variant][1:])] = False
+        return track.codes[variant, :, start:start + frames], self.tokenizer.encode(text), active
 
     def batch(self, count, frames):
-        """(codes int64 [B, 4, T], ids [B, L], mask [B, L])."""
+        """(codes int64 [B, 4, T], ids [B, L], mask [B, L], active bool [B, 4, T])."""
         rows = [self.one(frames) for _ in range(count)]
         return collate(rows)
 
 
 def collate(rows, multiple=8):
     """Stacks codes and pads texts to a multiple of 8, so that few shapes occur."""
-    longest = -(-max(len(ids) for _, ids in rows) // multiple) * multiple
+    codes, texts, active = zip(*rows)
+    longest = -(-max(len(ids) for ids in texts) // multiple) * multiple
     ids = torch.zeros(len(rows), longest, dtype=torch.long)
     mask = torch.zeros(len(rows), longest)
-    for i, (_, text) in enumerate(rows):
+    for i, text in enumerate(texts):
         ids[i, :len(text)] = torch.tensor(text)
         mask[i, :len(text)] = 1
-    codes = torch.from_numpy(np.stack([c for c, _ in rows]).astype(np.int64))
-    return codes, ids, mask
+    return (torch.from_numpy(np.stack(codes).astype(np.int64)), ids, mask,
+            torch.from_numpy(np.stack(active)))

@@ -113,12 +113,13 @@ def _layer(layer, x, states, mask, heads, tap):
     return x + layer.fc2(F.gelu(layer.fc1(layer.final_layer_norm(x))))
 
 
-def hidden_states(model, grid, states=None, mask=None, tap=None, first=0):
+def hidden_states(model, grid, states=None, mask=None, tap=None, first=0, inner=None):
     """Last hidden states [B, S, hidden] of a grid [B, K, S]; the same numbers as the class's forward.
 
     `states` None means unconditional: cross-attention adds exactly nothing and is left out. `mask`
     [B, L] hides padding. `tap`, a list, receives each layer's head outputs [B, S, heads, size]
-    before the output projection. `first` is the position of the first column.
+    before the output projection, `inner`, another, the signal [B, S, hidden] behind each layer.
+    `first` is the position of the first column.
     """
     decoder = model.decoder.model.decoder
     heads = model.config.decoder.num_attention_heads
@@ -130,6 +131,8 @@ def hidden_states(model, grid, states=None, mask=None, tap=None, first=0):
         bias = bias.repeat_interleave(heads, 0)[:, None, :]
     for layer in decoder.layers:
         x = _layer(layer, x, states, bias, heads, tap)
+        if inner is not None:
+            inner.append(x)
     return decoder.layer_norm(x)
 
 
@@ -152,6 +155,24 @@ def cross_entropy(model, hidden, grid, special=1024):
 def losses(model, grid, states=None, mask=None, special=1024):
     """Mean cross-entropy per codebook [K] over every real code that a column predicts."""
     return cross_entropy(model, hidden_states(model, grid[:, :, :-1], states, mask), grid, special)
+
+
+class Sounds(torch.nn.Linear):
+    """Tells behind a middle layer which instruments the coming frame has; left behind after training.
+
+    Next codes alone teach a small decoder late, if ever, whether a faint tone is a guitar or a
+    piano. Asked halfway up, the later layers can use the answer.
+    """
+
+    def __init__(self, hidden, count=4):
+        super().__init__(hidden, count)
+        self.norm = torch.nn.LayerNorm(hidden)
+        torch.nn.init.zeros_(self.weight)
+
+    def loss(self, hidden, active):
+        """Mean cross-entropy of hidden [B, S, hidden] at the first T columns against active [B, 4, T]."""
+        out = self(self.norm(hidden[:, :active.shape[2]])).float()
+        return F.binary_cross_entropy_with_logits(out, active.transpose(1, 2).float())
 
 
 class Words(torch.nn.Linear):

@@ -8,6 +8,7 @@ shapes are stacked, so that one batched product serves all layers.
 import collections
 
 import torch
+import torch.distributed as dist
 
 QUINTIC = (3.4445, -4.7750, 2.0315)     # Newton-Schulz coefficients of the published method
 
@@ -23,6 +24,19 @@ def orthogonal(x, rounds=5):
         gram = torch.bmm(x, x.mT)
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return (x.mT if flip else x).float()
+
+
+def shared(stack):
+    """orthogonal(stack), each process doing its part of the matrices."""
+    count = dist.get_world_size() if dist.is_initialized() else 1
+    if count == 1 or len(stack) < count:
+        return orthogonal(stack)
+    part = -(-len(stack) // count)
+    rows = torch.arange(part) + dist.get_rank() * part
+    own = orthogonal(stack[rows.clamp(max=len(stack) - 1)])
+    parts = [torch.empty_like(own) for _ in range(count)]
+    dist.all_gather(parts, own)
+    return torch.cat(parts)[:len(stack)]
 
 
 class Muon(torch.optim.Optimizer):
@@ -41,7 +55,7 @@ class Muon(torch.optim.Optimizer):
             for shape, params in shapes.items():
                 stack = torch.stack([self._momentum(p, group["momentum"]) for p in params])
                 scale = 0.2 * max(shape) ** 0.5 * group["lr"]
-                for p, step in zip(params, orthogonal(stack)):
+                for p, step in zip(params, shared(stack)):
                     p.mul_(1 - group["lr"] * group["weight_decay"]).add_(step, alpha=-scale)
 
     def _momentum(self, p, rate):

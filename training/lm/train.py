@@ -28,8 +28,10 @@ class Trainer:
                                             self.model.decoder])
         self.words = lm_model.Words(self.model.config.decoder.hidden_size,
                                     self.tokenizer.model.vocab_size()).to(device)
+        self.sounds = lm_model.Sounds(self.model.config.decoder.hidden_size).to(device)
         self.optimisers = optim.optimisers(self.model, plan.lr, plan.weight_decay)
-        self.optimisers[1].add_param_group({"params": list(self.words.parameters()), "weight_decay": 0.0})
+        self.optimisers[1].add_param_group({"params": [*self.words.parameters(), *self.sounds.parameters()],
+                                            "weight_decay": 0.0})
         self.average = runs.Average(self.trained, plan.ema)
         self.step, self.frames_seen = 0, 0
         if self.path.exists():
@@ -48,6 +50,7 @@ class Trainer:
         for optimiser, kept in zip(self.optimisers, state["optimisers"]):
             optimiser.load_state_dict(kept)
         self.words.load_state_dict(state["words"])
+        self.sounds.load_state_dict(state["sounds"])
         self.average.load_state_dict(state["average"])
         self.step, self.frames_seen = state["step"], state["frames_seen"]
         torch.manual_seed(self.plan.seed + 1000 * self.step + self.rank)
@@ -56,7 +59,7 @@ class Trainer:
         if self.rank:
             return
         runs.save(self.path, {"model": self.trained.state_dict(), "average": self.average.state_dict(),
-                              "words": self.words.state_dict(),
+                              "words": self.words.state_dict(), "sounds": self.sounds.state_dict(),
                               "optimisers": [o.state_dict() for o in self.optimisers],
                               "step": self.step, "frames_seen": self.frames_seen})
 
@@ -84,24 +87,26 @@ class Trainer:
         return self.plan.words * min(1.0, max(0.0, left))
 
     def train_step(self):
-        codes, ids, mask = (x.to(self.device) for x in self.next.result())
+        codes, ids, mask, active = (x.to(self.device) for x in self.next.result())
         self.next = self.pool.submit(self.draw, self.step + 1)
         keep = (torch.rand(len(codes), device=self.device) >= self.plan.caption_dropout).float()
         mask[:, 0] = 1
         with torch.autocast(self.device.type, torch.bfloat16):
             states = lm_model.text_states(self.model, ids, mask, keep)
             grid = lm_model.delayed(codes, SPECIAL)
+            inner = []
             hidden = lm_model.hidden_states(self.model, grid[:, :, :-1], states, mask,
-                                            first=self.first_position(codes.shape[2]))
+                                            first=self.first_position(codes.shape[2]), inner=inner)
             parts = lm_model.cross_entropy(self.model, hidden, grid, SPECIAL)
             words = self.words.loss(hidden, ids, keep)
+            sounds = self.sounds.loss(inner[len(inner) * 2 // 3 - 1], active)
         factor = runs.cosine(self.step, self.args.steps, self.plan.warmup)
         for optimiser in self.optimisers:
             optimiser.zero_grad(set_to_none=True)
             for group in optimiser.param_groups:
                 group["lr"] = self.args.lr * factor
-        (parts.mean() + self.words_weight() * words).backward()
-        grads = [p for m in (self.trained, self.words) for p in m.parameters() if p.grad is not None]
+        (parts.mean() + self.words_weight() * words + self.plan.sounds * sounds).backward()
+        grads = [p for m in (self.trained, self.words, self.sounds) for p in m.parameters() if p.grad is not None]
         runs.mean([p.grad for p in grads])
         norm = torch.nn.utils.clip_grad_norm_(grads, 1.0)
         if torch.isfinite(norm):
@@ -110,7 +115,7 @@ class Trainer:
             self.average.update(self.trained)
         self.step += 1
         self.frames_seen += codes.shape[0] * codes.shape[2] * self.args.processes
-        return torch.cat((parts.detach(), words.detach()[None])), norm.item()
+        return torch.cat((parts.detach(), torch.stack((words, sounds)).detach())), norm.item()
 
 
 @torch.no_grad()
@@ -120,7 +125,7 @@ def validate(run, found, frames, count=48):
     sums = torch.zeros(3, CODEBOOKS)
     run.average.swap(run.trained)
     for _ in range(count // 8):
-        codes, ids, mask = (x.to(run.device) for x in fixed.batch(8, frames))
+        codes, ids, mask, _ = (x.to(run.device) for x in fixed.batch(8, frames))
         grid = lm_model.delayed(codes, SPECIAL)
         with torch.autocast(run.device.type, torch.bfloat16):
             states = lm_model.text_states(run.model, ids, mask, torch.ones(8, device=run.device))
@@ -151,7 +156,7 @@ def work(rank, args):
         if run.step % 20 == 0:
             now = time.time()
             log.write(step=run.step, loss=[round(x, 3) for x in (sums / steps).tolist()[:CODEBOOKS]],
-                      words=float(sums[-1] / steps), norm=norm,
+                      words=float(sums[-2] / steps), sounds=float(sums[-1] / steps), norm=norm,
                       frames=run.frames_seen, columns_per_s=(run.frames_seen - seen) / (now - last))
             last, seen, sums, steps = now, run.frames_seen, 0.0, 0
         if run.step % 200 == 0 and held:

@@ -3,12 +3,13 @@
 
 import pytest
 
+np = pytest.importorskip("numpy")
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from training.codec import fast, losses, model as codec_model  # noqa: E402
 from training.floors import frechet  # noqa: E402
-from training.lm import model as lm_model, optim, sample  # noqa: E402
+from training.lm import data, model as lm_model, optim, sample  # noqa: E402
 from training.settings import CodecSettings, LmSettings  # noqa: E402
 
 CODEC = CodecSettings(filters=4, hidden=8, codes=32, bandwidth=1.0)
@@ -109,3 +110,33 @@ def test_balancer_bounds_every_row():
     grad = balance(output, {"a": (weight * output).abs().mean()}) * len(output)
     norms = grad.norm(dim=1)
     assert norms[0] <= 4.01 and abs(norms[1] - 1) < 1e-3
+
+
+def test_excerpts_mark_who_sounds(tmp_path, monkeypatch):
+    codes = np.zeros((2, 4, 60), np.uint16)
+    active = np.zeros((5, 60), bool)
+    active[0, 30:] = active[2] = True
+    np.savez(tmp_path / "000000.npz", codes=codes, variants=["mix", "-guitar"], activity=active, meta="{}")
+    monkeypatch.setattr(data.captions, "caption", lambda *rest: "words")
+    tokenizer = type("", (), {"encode": lambda self, text: [5, 1]})()
+    track = data.Track(tmp_path / "000000.npz")
+    for minus_one in (0.0, 1.0):
+        *_, marks = data.Excerpts([track], tokenizer, 1, minus_one).batch(3, 60)
+        expected = torch.from_numpy(active[:4].copy())
+        expected[2] = minus_one == 0.0
+        assert marks.shape == (3, 4, 60) and (marks == expected).all()
+
+
+def test_sounds_learns_the_coming_frame():
+    torch.manual_seed(0)
+    active = torch.rand(8, 4, 20) < 0.5
+    hidden = torch.cat((active.transpose(1, 2).float(), torch.randn(8, 3, 4)), 1) @ torch.randn(4, 16)
+    teller = lm_model.Sounds(16)
+    optimiser = torch.optim.Adam(teller.parameters(), 0.05)
+    first = teller.loss(hidden, active).item()
+    for _ in range(200):
+        optimiser.zero_grad()
+        loss = teller.loss(hidden, active)
+        loss.backward()
+        optimiser.step()
+    assert abs(first - 0.693) < 0.01 and loss < 0.2
