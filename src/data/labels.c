@@ -44,13 +44,8 @@ static bool stays_below(const char *path)
 
 static bool parse_side(const char *text, sm_side *side)
 {
-    static const char *const train[] = {"train", "valid", "validation", "val", "dev"};
-    *side = SM_SIDE_ANY;
-    if (text[0] == '\0') return true;
-    for (size_t i = 0; i < sizeof train / sizeof *train; i++)
-        if (strcasecmp(text, train[i]) == 0) *side = SM_SIDE_TRAIN;
-    if (strcasecmp(text, "test") == 0) *side = SM_SIDE_TEST;
-    return *side != SM_SIDE_ANY;
+    *side = sm_side_named(text, strlen(text));
+    return text[0] == '\0' || *side != SM_SIDE_ANY;
 }
 
 static smitin_status add_row(const labels *l, size_t row, smitin_error *error)

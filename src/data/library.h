@@ -22,6 +22,10 @@ typedef struct sm_stem {
 /* Which split a track belongs to where its data set says so. */
 typedef enum sm_side { SM_SIDE_ANY = 0, SM_SIDE_TRAIN, SM_SIDE_TEST } sm_side;
 
+/* The side that a set's own word means, without regard to case: validation is learnt from. ANY for
+ * other words. */
+sm_side sm_side_named(const char *text, size_t length);
+
 typedef struct sm_track {
     const char *name; /* path below the root, for people */
     const char *key;  /* what the split hashes; tracks with equal keys go to one side: two
@@ -47,7 +51,7 @@ void sm_library_free(sm_library *library); /* safe on a zeroed struct */
 void sm_library_note(sm_library *library, const char *format, ...) SM_PRINTF(2, 3);
 
 /* Add every folder below `root` that holds audio as a track of stems; names are relative to the
- * root. */
+ * root. When all lie in folders called train, valid and test there, these are the sides. */
 smitin_status sm_library_add_stems(sm_library *library, const char *root, const char *target,
                                    smitin_error *error);
 /* Add every audio file below `root` as a track of one stem, a target one when `target`; names begin

@@ -251,6 +251,22 @@ static bool is_stem(const char *name, const char *stem)
     return strncasecmp(name, stem, n) == 0 && name[n] == '.' && strchr(name + n + 1, '.') == NULL;
 }
 
+sm_side sm_side_named(const char *text, size_t length)
+{
+    static const char *const words[] = {"test", "train", "valid", "validation", "val", "dev"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strlen(words[i]) == length && strncasecmp(text, words[i], length) == 0)
+            return i == 0 ? SM_SIDE_TEST : SM_SIDE_TRAIN;
+    return SM_SIDE_ANY;
+}
+
+/* The side that the first folder of a track's name says; ANY for a track right below the root. */
+static sm_side side_of(const char *name)
+{
+    const size_t length = strcspn(name, "/");
+    return name[length] == '/' ? sm_side_named(name, length) : SM_SIDE_ANY;
+}
+
 static smitin_status found_stems(void *user, const char *path, struct dirent **names, int count,
                                  smitin_error *error)
 {
@@ -258,6 +274,7 @@ static smitin_status found_stems(void *user, const char *path, struct dirent **n
     sm_track *track = NULL;
     SM_TRY(sm_library_track(s->library, below(s->root, path), below(s->root, path), count, &track,
                             error));
+    track->side = side_of(track->name);
     for (int i = 0; i < count; i++) {
         const char *name = names[i]->d_name;
         if (is_stem(name, "mixture") || is_stem(name, "mix")) continue;
@@ -296,6 +313,9 @@ smitin_status sm_library_add_stems(sm_library *library, const char *root, const 
                        "files such as drums.wav "
                        "and bass.wav",
                        root);
+    bool sides = false;
+    for (size_t i = 0; i < library->count; i++) sides |= library->tracks[i].side != SM_SIDE_ANY;
+    if (sides) sm_library_settle_sides(library, root);
     return SMITIN_OK;
 }
 

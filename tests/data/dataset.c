@@ -147,6 +147,39 @@ static void test_random_recipe(void **state)
     sm_dataset_free(dataset);
 }
 
+/* Folders called train, valid and test keep their tracks on their side, if every track lies in one.
+ */
+static void test_sides(void **state)
+{
+    (void)state;
+    smitin_error error;
+    static const char *const splits[] = {"train", "valid", "Test"};
+    make_stems(6);
+    for (int i = 0; i < 3; i++) make_folder(splits[i]);
+    for (int i = 0; i < 5; i++) {
+        char from[64], to[64];
+        snprintf(from, sizeof from, "t%d", i);
+        snprintf(to, sizeof to, "%s/t%d", splits[i % 3], i);
+        const char *old = strdup(in_scratch(from));
+        assert_int_equal(rename(old, in_scratch(to)), 0);
+        free((void *)old);
+    }
+    sm_dataset *dataset = NULL;
+    sm_dataset_options options = options_of(SM_RECIPE_RANDOM, 12);
+    ASSERT_OK(sm_dataset_open_stems(&dataset, scratch, "drums", &options, &error));
+    assert_non_null(strstr(sm_dataset_note(dataset, 0), "held out by the seed"));
+    sm_dataset_free(dataset);
+    char *lost = strdup(in_scratch("t5"));
+    assert_int_equal(rename(lost, in_scratch("train/t5")), 0);
+    free(lost);
+    ASSERT_OK(sm_dataset_open_stems(&dataset, scratch, "drums", &options, &error));
+    assert_non_null(strstr(sm_dataset_note(dataset, 0), "5 tracks to learn from and 1 held out"));
+    for (size_t i = 0; i < sm_dataset_count(dataset); i++)
+        assert_int_equal(sm_dataset_is_test(dataset, i),
+                         strncmp(sm_dataset_track(dataset, i), "Test/", 5) == 0);
+    sm_dataset_free(dataset);
+}
+
 /* Of two channels, each clip holds what the mono one does, in both where the files are mono. */
 static void test_two_channels(void **state)
 {
@@ -452,12 +485,12 @@ int main(void)
 {
 #define IN_EMPTY_FOLDER(test) cmocka_unit_test_teardown(test, empty_scratch)
     const struct CMUnitTest tests[] = {
-        IN_EMPTY_FOLDER(test_random_recipe), IN_EMPTY_FOLDER(test_two_channels),
-        IN_EMPTY_FOLDER(test_paired_recipe), IN_EMPTY_FOLDER(test_seeds),
-        IN_EMPTY_FOLDER(test_folders),       IN_EMPTY_FOLDER(test_one_minute),
-        IN_EMPTY_FOLDER(test_mixed_files),   IN_EMPTY_FOLDER(test_broken_files),
-        IN_EMPTY_FOLDER(test_gaps),          IN_EMPTY_FOLDER(test_few_clips),
-        IN_EMPTY_FOLDER(test_refusals),
+        IN_EMPTY_FOLDER(test_random_recipe), IN_EMPTY_FOLDER(test_sides),
+        IN_EMPTY_FOLDER(test_two_channels),  IN_EMPTY_FOLDER(test_paired_recipe),
+        IN_EMPTY_FOLDER(test_seeds),         IN_EMPTY_FOLDER(test_folders),
+        IN_EMPTY_FOLDER(test_one_minute),    IN_EMPTY_FOLDER(test_mixed_files),
+        IN_EMPTY_FOLDER(test_broken_files),  IN_EMPTY_FOLDER(test_gaps),
+        IN_EMPTY_FOLDER(test_few_clips),     IN_EMPTY_FOLDER(test_refusals),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }
