@@ -5,8 +5,8 @@ import argparse
 import json
 import pathlib
 
-from . import runs
-from .settings import TARGETS, CodecSettings, CodecTraining, LmSettings, LmTraining
+from . import audio, runs
+from .settings import RATE, TARGETS, CodecSettings, CodecTraining, LmSettings, LmTraining
 
 TEXT = """# models/mini
 
@@ -30,9 +30,10 @@ that probes and steering can be tried at once, and that the engine has something
 Music rendered by `corpus/` from Debian packages: grooves of MMA's `stdlib` (package `mma`, GPL-2+),
 random chords, forms and rule-based leads, played with FluidR3_GM (`fluid-soundfont-gm`, MIT),
 MuseScore_General_Lite (`musescore-general-soundfont-small`, MIT, parts public domain or CC0) and
-sf_GMbank (`csound-soundfont`, public domain by its own statement). 24 h for training, 1.5 h for
-validation and 1.5 h for tests, split by style family; {tracks} of the training pieces taught the decoder. Stems enter and leave at bar lines. No
-recording by anybody is in it and no rendered audio is shipped; `corpus/README.md` has the details.
+sf_GMbank (`csound-soundfont`, public domain by its own statement). {hours[train]:.1f} h
+({tracks[train]} pieces) for training, {hours[valid]:.1f} h for validation and {hours[test]:.1f} h for tests, split by
+style family. Stems enter and leave at bar lines. No recording by anybody is in it and no rendered
+audio is shipped; `corpus/README.md` has the details.
 The weights and this card are under the MIT licence of the project. Whether weights are a work based
 on GPL grooves is settled nowhere; the model holds no groove file and no audio.
 
@@ -125,12 +126,14 @@ def main():
     count = lambda part: sum(p.numel() for p in part.parameters()) / 1e6
     codec, lm = (last_lines(args.work / name / "log.jsonl") for name in ("codec", "lm"))
     plan = CodecTraining()
+    corpus = {split: audio.pieces(args.work / "corpus", split) for split in ("train", "valid", "test")}
     text = TEXT.format(
         codec=CodecSettings(), lm=LmSettings(), codec_plan=plan, lm_plan=LmTraining(), pieces=pieces,
         head_size=LmSettings().hidden // LmSettings().heads, n_codec=count(model.audio_encoder),
         n_text=count(model.text_encoder), n_decoder=count(model.decoder),
         megabytes=(args.folder / "model.safetensors").stat().st_size / 1e6,
-        tracks="%d of %d" % (len(list((args.work / "tokens" / "train").glob("*.npz"))), len(list((args.work / "corpus" / "train").iterdir()))),
+        hours={split: sum(p.length for p in found) / RATE / 3600 for split, found in corpus.items()},
+        tracks={split: len(found) for split, found in corpus.items()},
         codec_step=codec[-1]["step"] if codec else 0, codec_mel=mean(codec, "mel"),
         codec_sdr=mean(codec, "sdr"), codec_time=hours(codec),
         codec_hours=(codec[-1]["step"] if codec else 0) * plan.batch * plan.frames / 50 / 3600,

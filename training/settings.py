@@ -48,7 +48,7 @@ class LmSettings:
 @dataclasses.dataclass(frozen=True)
 class LmTraining:
     seed: int = 2
-    steps: int = 1850
+    steps: int = 1600
     batch_columns: int = 8192   # columns in a batch, at most
     columns: int = 512
     short_columns: int = 128

@@ -28,7 +28,7 @@ def generate(args, out, files, target, condition):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     command = [args.smitin, "generate", "-m", args.model, "-d", str(prompts.SECONDS + prompts.FUTURE), "--seed", "1",
-               "--keep-prompt", "no", "--quiet", "--knob", "%s:%g" % (target, condition.alpha), "-o", str(folder) + "/"]
+               "-t", str(args.threads), "--keep-prompt", "no", "--quiet", "--knob", "%s:%g" % (target, condition.alpha), "-o", str(folder) + "/"]
     for file in files:
         command += ["-i", str(file)]
     subprocess.run(command + list(condition.arguments), check=True)
