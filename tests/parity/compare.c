@@ -4,6 +4,7 @@
  * README.md here.
  */
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,62 +196,100 @@ static void compare_sound(run *r)
     free(out), free(scratch), free(codes);
 }
 
-/* Greedy generation on our own; the logits of both rows are compared with the reference's as long
- * as the codes agree, which is to the end unless a near-tie falls the other way. */
-static void compare_decoder(run *r, const float *text, int tokens, const int32_t *classes,
-                            int steps)
+/* A way to generate: with guidance, with the text alone, with nothing. */
+typedef struct way {
+    const char *name, *suffix; /* of the tensors in the reference */
+    int rows;
+    bool text; /* row 0 has the text, and a melody model the tune */
+} way;
+
+static const way ways[] = {
+    {"guided", "", 2, true}, {"unguided", "_unguided", 1, true}, {"no text", "_free", 1, false}};
+
+static sm_lm_state *new_state(run *r, const way *w, const float *text, int tokens,
+                              const int32_t *classes, int columns)
 {
-    const sm_tensor *logits = need(r, "logits"), *codes = need(r, "made");
-    const int K = r->config.lm.codebooks, V = r->config.lm.vocab, T = (int)codes->shape[1];
-    const int C = r->config.lm.channels, S = sm_delay_columns(T, K, C);
-    if (steps <= 0 || steps > S - 1) steps = S - 1;
-    const size_t row = (size_t)(K * V);
     smitin_error error;
     sm_lm_state *state = NULL;
     const sm_lm_state_options options = {
-        .rows = 2, .max_columns = S, .max_batch = 1, .max_text = tokens};
+        .rows = w->rows, .max_columns = columns, .max_batch = 1, .max_text = tokens};
     if (sm_lm_state_new(&state, r->lm, &options, &error) != SMITIN_OK) {
         fprintf(stderr, "%s\n", error.message);
         exit(1);
     }
-    if (classes == NULL) {
-        sm_lm_condition(state, r->kernels, r->pool, 0, text, tokens);
-    } else {
-        sm_lm_prefix(state, r->kernels, r->pool, 0, classes, text, tokens);
-        sm_lm_prefix(state, r->kernels, r->pool, 1, NULL, NULL, tokens);
+    for (int i = 0; i < w->rows; i++) {
+        const bool given = w->text && i == 0;
+        if (r->config.lm.chroma_length == 0)
+            sm_lm_condition(state, r->kernels, r->pool, i, text, given ? tokens : 0);
+        else /* without a text, as many rows of zeros as the other row has tokens, or one */
+            sm_lm_prefix(state, r->kernels, r->pool, i, given ? classes : NULL, given ? text : NULL,
+                         w->text ? tokens : 1);
     }
-    int32_t *cells = malloc((size_t)(S * K) * sizeof *cells),
-            *made = malloc(codes->count * sizeof *made);
+    return state;
+}
+
+/* Generate on our own into the grid, the greediest codes; all [steps, rows, K, V] are the logits.
+ */
+static void generate(run *r, const way *w, sm_lm_state *state, sm_delay *grid, int steps,
+                     float *all)
+{
+    const int K = r->config.lm.codebooks, V = r->config.lm.vocab;
+    const size_t row = (size_t)(K * V);
+    const sm_sampling greedy = {.temperature = 0.0};
     int32_t *order = malloc((size_t)V * sizeof *order), feed[2 * SM_MAX_CODEBOOKS],
             next[SM_MAX_CODEBOOKS];
-    float *out = floats(2 * row), *all = floats((size_t)(S - 1) * 2 * row),
-          *scratch = floats((size_t)V);
-    if (cells == NULL || made == NULL || order == NULL) exit(2);
-    sm_delay grid;
-    sm_delay_init(&grid, T, K, C, V, cells);
-    const sm_sampling greedy = {.temperature = 0.0};
-    const double started = now();
+    float *out = floats(2 * row), *scratch = floats((size_t)V);
+    if (order == NULL) exit(2);
     for (int s = 0; s < steps; s++) {
-        for (int i = 0; i < 2 * K; i++) feed[i] = cells[s * K + i % K];
+        for (int i = 0; i < w->rows * K; i++) feed[i] = grid->cells[s * K + i % K];
         sm_lm_forward(state, r->kernels, r->pool, feed, 1, NULL, 0, out, NULL);
-        memcpy(all + (size_t)s * 2 * row, out, 2 * row * sizeof *out);
-        sm_guide(out, out + row, 3.0f, (int)row);
+        const size_t n = (size_t)w->rows * row;
+        memcpy(all + (size_t)s * n, out, n * sizeof *out);
+        if (w->rows == 2) sm_guide(out, out + row, 3.0f, (int)row);
         for (int k = 0; k < K; k++)
             next[k] = sm_sample(out + k * V, V, &greedy, 0.0, scratch, order);
-        sm_delay_write(&grid, s + 1, next);
+        sm_delay_write(grid, s + 1, next);
     }
+    free(order), free(out), free(scratch);
+}
+
+/* The logits of every row are compared with the reference's as long as the codes agree, which is to
+ * the end unless a near-tie falls the other way. */
+static void compare_decoder(run *r, const way *w, const float *text, int tokens,
+                            const int32_t *classes, int steps)
+{
+    char name[64];
+    snprintf(name, sizeof name, "logits%s", w->suffix);
+    const sm_tensor *logits = need(r, name);
+    snprintf(name, sizeof name, "made%s", w->suffix);
+    const sm_tensor *codes = need(r, name);
+    const int K = r->config.lm.codebooks, V = r->config.lm.vocab, T = (int)codes->shape[1];
+    const int C = r->config.lm.channels, S = sm_delay_columns(T, K, C);
+    if (steps <= 0 || steps > S - 1) steps = S - 1;
+    const size_t row = (size_t)w->rows * (size_t)(K * V);
+    sm_lm_state *state = new_state(r, w, text, tokens, classes, S);
+    int32_t *cells = malloc((size_t)(S * K) * sizeof *cells),
+            *made = malloc(codes->count * sizeof *made);
+    float *all = floats((size_t)(S - 1) * row);
+    if (cells == NULL || made == NULL) exit(2);
+    sm_delay grid;
+    sm_delay_init(&grid, T, K, C, V, cells);
+    const double started = now();
+    generate(r, w, state, &grid, steps, all);
     const double seconds = now() - started;
     const int frames = sm_delay_complete(&grid, steps + 1);
     sm_delay_revert(&grid, frames, made, T);
-    report(r, "logits, every step, both rows", all, logits->data, (size_t)steps * 2 * row, 1e-3);
+    snprintf(name, sizeof name, "logits, %s", w->name);
+    report(r, name, all, logits->data, (size_t)steps * row, 1e-3);
+    snprintf(name, sizeof name, "codes, %s", w->name);
     for (int k = 0; k < K; k++) {
         const size_t at = (size_t)(k * T);
-        report_codes(r, "greedy codes, guidance 3", made + at,
-                     (const char *)codes->data + at * sizeof *made, (size_t)frames);
+        report_codes(r, name, made + at, (const char *)codes->data + at * sizeof *made,
+                     (size_t)frames);
     }
-    printf("%-28s %.1f steps/s (2 rows)\n", "decoder speed", steps / seconds);
+    printf("%-28s %.1f steps/s (%d rows)\n", "decoder speed", steps / seconds, w->rows);
     sm_lm_state_free(state);
-    free(cells), free(made), free(order), free(out), free(all), free(scratch);
+    free(cells), free(made), free(all);
 }
 
 static smitin_status open_all(run *r, const char *folder, int threads, smitin_error *error)
@@ -291,7 +330,8 @@ int main(int argc, char **argv)
     float *text = compare_text(&r, &tokens);
     compare_codec(&r);
     int32_t *classes = compare_chroma(&r);
-    compare_decoder(&r, text, tokens, classes, argc > 3 ? atoi(argv[3]) : 0);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        compare_decoder(&r, &ways[i], text, tokens, classes, argc > 3 ? atoi(argv[3]) : 0);
     compare_sound(&r);
     free(text);
     free(classes);

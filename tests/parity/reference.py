@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What transformers computes from FOLDER, written to FOLDER/reference.safetensors: reference.py FOLDER [FRAMES].
 
-T5 states of a few tokens; greedy generation of FRAMES frames (1500 = 30 s) with guidance 3, the logits of every step
-of both rows; latents, codes and audio of 10 s of a synthetic signal.
+T5 states of a few tokens; greedy generation of FRAMES frames (1500 = 30 s) with guidance 3, with the text alone, and with
+nothing, and the logits of every step; latents, codes and audio of 10 s of a synthetic signal.
 """
 import math
 import sys
@@ -28,31 +28,49 @@ def exact_positions(model):
         embedding.weights.copy_(exact)
 
 
-def generate(model, condition, frames):
-    K, V = model.config.decoder.num_codebooks, model.config.decoder.vocab_size
-    columns = frames + K
-    hidden = torch.cat([condition, torch.zeros_like(condition)])
-    mask = torch.cat([torch.ones(condition.shape[:2]), torch.zeros(condition.shape[:2])]).long()
+def generate(model, hidden, mask, frames, prefix=False):
+    """Greedy generation of `frames` frames from hidden [R, tokens, d], which stands in front of the columns with `prefix`
+    (melody models). R = 2: text and nothing, guided; R = 1: what is given, unguided. Logits [S - 1, R, K, V], codes [K, T]."""
+    decoder = model.config.decoder
+    R, K, V, C = hidden.shape[0], decoder.num_codebooks, decoder.vocab_size, decoder.audio_channels
+    columns = frames + K // C
     grid = torch.full((columns, K), V, dtype=torch.long)
-    logits = torch.empty(columns - 1, 2, K, V)
+    logits = torch.empty(columns - 1, R, K, V)
     cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
     started = time.time()
     for s in range(columns - 1):
-        out = model.decoder(
-            input_ids=grid[s].repeat(2)[:, None], encoder_hidden_states=hidden, encoder_attention_mask=mask,
-            past_key_values=cache, use_cache=True,
-        )
+        if not prefix:
+            condition = {"encoder_hidden_states": hidden, "encoder_attention_mask": mask}
+        else:  # in front of the first column, then in the cache
+            condition = {"encoder_hidden_states": hidden if s == 0 else None}
+        out = model.decoder(input_ids=grid[s].repeat(R)[:, None], past_key_values=cache, use_cache=True, **condition)
         cache = out.past_key_values
-        logits[s] = out.logits.reshape(2, K, V)
-        cond, uncond = logits[s]
-        choice = (uncond + GUIDANCE * (cond - uncond)).argmax(-1)
+        if prefix:
+            assert cache.get_seq_length() == hidden.shape[1] + s + 1, "this transformers drops the melody"
+        logits[s] = out.logits[:, -1].reshape(R, K, V)
+        row = logits[s, 0] if R == 1 else logits[s, 1] + GUIDANCE * (logits[s, 0] - logits[s, 1])
+        choice = row.argmax(-1)
         for k in range(K):
-            if 0 <= s - k < frames:
+            if 0 <= s - k // C < frames:
                 grid[s + 1, k] = choice[k]
         if s % 100 == 99:
             print(f"step {s + 1} of {columns - 1}, {(s + 1) / (time.time() - started):.2f} steps/s", flush=True)
-    codes = torch.stack([grid[1 + k : 1 + k + frames, k] for k in range(K)])
+    codes = torch.stack([grid[1 + k // C : 1 + k // C + frames, k] for k in range(K)])
     return logits, codes
+
+
+def ways(model, text, nothing, frames, prefix=False):
+    """The three ways to generate: guided, with the text alone, with nothing. text [tokens, d], nothing [any, d]."""
+    null = torch.zeros(len(text) - len(nothing), text.shape[1])
+    both = torch.stack([text, torch.cat([nothing, null])])
+    real = torch.ones(1, len(text), dtype=torch.long)
+    guided = generate(model, both, torch.cat([real, 0 * real]), frames, prefix)
+    unguided = generate(model, text[None], real, frames, prefix)
+    free = generate(model, nothing[None], 0 * real[:, : len(nothing)], frames, prefix)
+    tensors = {}
+    for suffix, (logits, codes) in {"": guided, "_unguided": unguided, "_free": free}.items():
+        tensors |= {"logits" + suffix: logits, "made" + suffix: codes.int()}
+    return tensors
 
 
 def signal(seconds):
@@ -74,11 +92,11 @@ def main():
     codes = codec.encode(samples[None, None]).audio_codes[0, 0]
     audio = codec.decode(codes[None, None], [None]).audio_values[0, 0]
     condition = model.enc_to_dec_proj(text) if hasattr(model, "enc_to_dec_proj") else text
-    logits, made = generate(model, condition, frames)
     tensors = {
-        "ids": ids[0].int(), "text": text[0], "logits": logits, "made": made.int(),
+        "ids": ids[0].int(), "text": text[0],
         "samples": samples, "latents": latents, "codes": codes.int(), "audio": audio,
     }
+    tensors |= ways(model, condition[0], torch.zeros(1, condition.shape[2]), frames)
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, f"{folder}/reference.safetensors")
 
 

@@ -13,53 +13,21 @@ import sys
 
 import torch
 from safetensors.torch import save_file
-from transformers import DynamicCache, EncoderDecoderCache, MusicgenMelodyFeatureExtractor
+from transformers import MusicgenMelodyFeatureExtractor
 
 import make_model
-from reference import GUIDANCE, exact_positions
+from reference import exact_positions, ways
 
 SHAPES = ["small", "medium", "large", "stereo-small", "stereo-medium", "stereo-large",
           "melody", "melody-large", "stereo-melody", "stereo-melody-large"]
-COLUMNS = ["T5 states", "chroma", "chroma from 44.1 kHz", "logits, every step, both rows", "greedy codes, guidance 3",
-           "sound of the codes"]
+COLUMNS = ["T5 states", "chroma", "chroma from 44.1 kHz", "logits, guided", "codes, guided", "logits, unguided",
+           "codes, unguided", "logits, no text", "codes, no text", "sound of the codes"]
 
 
 def melody_rows(model, classes):
-    """Projected chroma, as long as the model wants it: of a melody, and of none."""
+    """Projected chroma [chroma_length, d], as long as the model wants it."""
     length = model.config.chroma_length
-    null = torch.zeros(length, dtype=torch.long)
-    one_hot = torch.nn.functional.one_hot(torch.stack([classes.repeat(length)[:length], null]), 12).float()
-    return model.audio_enc_to_dec_proj(one_hot)
-
-
-def generate(model, condition, frames, classes=None):
-    K, V = model.config.decoder.num_codebooks, model.config.decoder.vocab_size
-    C = model.config.decoder.audio_channels
-    columns = frames + K // C
-    hidden = torch.cat([condition, torch.zeros_like(condition)])
-    mask = torch.cat([torch.ones(condition.shape[:2]), torch.zeros(condition.shape[:2])]).long()
-    prefix = None if classes is None else torch.cat([melody_rows(model, classes), hidden], dim=1)
-    grid = torch.full((columns, K), V, dtype=torch.long)
-    logits = torch.empty(columns - 1, 2, K, V)
-    cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
-    for s in range(columns - 1):
-        ids = grid[s].repeat(2)[:, None]
-        if prefix is None:
-            condition = {"encoder_hidden_states": hidden, "encoder_attention_mask": mask}
-        else:  # in front of the first column, then in the cache
-            condition = {"encoder_hidden_states": prefix if s == 0 else None}
-        out = model.decoder(input_ids=ids, past_key_values=cache, use_cache=True, **condition)
-        cache = out.past_key_values
-        if prefix is not None:
-            assert cache.get_seq_length() == prefix.shape[1] + s + 1, "this transformers drops the melody"
-        logits[s] = out.logits[:, -1].reshape(2, K, V)
-        cond, uncond = logits[s]
-        choice = (uncond + GUIDANCE * (cond - uncond)).argmax(-1)
-        for k in range(K):
-            if 0 <= s - k // C < frames:
-                grid[s + 1, k] = choice[k]
-    codes = torch.stack([grid[1 + k // C : 1 + k // C + frames, k] for k in range(K)])
-    return logits, codes
+    return model.audio_enc_to_dec_proj(torch.nn.functional.one_hot(classes.repeat(length)[:length], 12).float())
 
 
 def sound(model, codes):
@@ -96,8 +64,12 @@ def compute(model, folder, frames):
         features = extractor(tensors["tune_44100"], sampling_rate=44100, return_tensors="pt")
         tensors["chroma_44100"] = features.input_features[0].argmax(-1).int()
     condition = model.enc_to_dec_proj(text) if hasattr(model, "enc_to_dec_proj") else text
-    logits, made = generate(model, condition, frames, classes)
-    tensors |= {"logits": logits, "made": made.int(), "heard": sound(model, made)}
+    text, nothing = condition[0], torch.zeros(1, condition.shape[2])
+    if classes is not None:
+        text = torch.cat([melody_rows(model, classes), text])
+        nothing = torch.cat([melody_rows(model, torch.zeros(1, dtype=torch.long)), nothing])
+    tensors |= ways(model, text, nothing, frames, classes is not None)
+    tensors["heard"] = sound(model, tensors["made"].long())
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, f"{folder}/reference.safetensors")
 
 
