@@ -101,7 +101,10 @@ smitin_status sm_audio_loudness(const float *samples, size_t frames, int channel
                                 double *lufs, smitin_error *error);
 /* The same of samples that come part by part. */
 typedef struct sm_meter sm_meter;
-smitin_status sm_meter_new(sm_meter **meter, int channels, int rate, smitin_error *error);
+/* `endless`: memory and the time of a reading stay the same whatever was added; blocks are counted
+ * in bins of 0.1 LU, so a reading is up to 0.05 LU off. */
+smitin_status sm_meter_new(sm_meter **meter, int channels, int rate, bool endless,
+                           smitin_error *error);
 void sm_meter_free(sm_meter *meter); /* NULL is allowed */
 smitin_status sm_meter_add(sm_meter *meter, const float *samples, size_t frames,
                            smitin_error *error);

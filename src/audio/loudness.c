@@ -9,7 +9,8 @@ struct sm_meter {
     ebur128_state *state;
 };
 
-smitin_status sm_meter_new(sm_meter **meter, int channels, int rate, smitin_error *error)
+smitin_status sm_meter_new(sm_meter **meter, int channels, int rate, bool endless,
+                           smitin_error *error)
 {
     *meter = NULL;
     if (channels < 1 || channels > SM_AUDIO_CHANNELS_MAX || rate < SM_AUDIO_RATE_MIN ||
@@ -18,7 +19,8 @@ smitin_status sm_meter_new(sm_meter **meter, int channels, int rate, smitin_erro
                        "cannot measure the loudness of %d channels at %d Hz", channels, rate);
     sm_meter *m = calloc(1, sizeof *m);
     if (m == NULL) return sm_fail_memory(error, "a loudness meter", sizeof *m);
-    m->state = ebur128_init((unsigned)channels, (unsigned long)rate, EBUR128_MODE_I);
+    const int mode = EBUR128_MODE_I | (endless ? EBUR128_MODE_HISTOGRAM : 0);
+    m->state = ebur128_init((unsigned)channels, (unsigned long)rate, mode);
     if (m->state == NULL) {
         free(m);
         return sm_fail_memory(error, "a loudness meter", 0);
@@ -55,7 +57,7 @@ smitin_status sm_audio_loudness(const float *samples, size_t frames, int channel
 {
     sm_meter *meter = NULL;
     *lufs = -HUGE_VAL;
-    SM_TRY(sm_meter_new(&meter, channels, rate, error));
+    SM_TRY(sm_meter_new(&meter, channels, rate, false, error));
     smitin_status status = sm_meter_add(meter, samples, frames, error);
     if (status == SMITIN_OK) status = sm_meter_lufs(meter, lufs, error);
     sm_meter_free(meter);

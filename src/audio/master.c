@@ -50,9 +50,10 @@ smitin_status sm_master_new(sm_master **master, const sm_master_options *options
     m->channels = (size_t)options->channels;
     if (!running) m->gain_db = options->gain_db;
     m->step = m->left = (size_t)options->out_rate / 10;
-    smitin_status status = sm_meter_new(&m->heard, options->channels, options->out_rate, error);
+    smitin_status status =
+        sm_meter_new(&m->heard, options->channels, options->out_rate, false, error);
     if (status == SMITIN_OK && running)
-        status = sm_meter_new(&m->before, options->channels, options->out_rate, error);
+        status = sm_meter_new(&m->before, options->channels, options->out_rate, true, error);
     if (status == SMITIN_OK && options->rate != options->out_rate)
         status = sm_resampler_new(&m->resampler, options->channels, options->rate,
                                   options->out_rate, error);
