@@ -308,6 +308,58 @@ static void test_text_and_guidance(void **state)
     smitin_engine_free(engine);
 }
 
+/* Codes [4 * 30] of the piece that `text` makes as piece `at` of a session whose other pieces have
+ * `other`. */
+static void run_beside(const smitin_engine *engine, const char *text, int at, const char *other,
+                       int32_t codes[4 * 30])
+{
+    smitin_session *session = new_session(engine, 30, 3, 40 - (uint64_t)at);
+    ASSERT_OK(smitin_session_set_text(session, SMITIN_ALL_PIECES, other, &error));
+    ASSERT_OK(smitin_session_set_text(session, at, text, &error));
+    ASSERT_OK(smitin_session_run(session, NULL, NULL, &error));
+    size_t count = 0;
+    int32_t *copy = copy_codes(session, at, &count);
+    assert_int_equal(count, 4 * 30);
+    memcpy(codes, copy, count * sizeof *copy);
+    free(copy);
+    smitin_session_free(session);
+}
+
+/* Texts of other lengths beside a piece do not matter: a reference that pads them attends to the
+ * padding, so that there a piece depends on its neighbours. Here it is the piece it is alone. */
+static void test_texts_of_any_length_side_by_side(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"jazz", "a slow and very calm piece with piano and bass"};
+    smitin_engine *engine = open_tiny(2);
+    for (int i = 0; i < 2; i++) {
+        int32_t alone[4 * 30], first[4 * 30], last[4 * 30];
+        run_beside(engine, texts[i], 0, texts[i], alone);
+        run_beside(engine, texts[i], 0, texts[1 - i], first);
+        run_beside(engine, texts[i], 2, texts[1 - i], last);
+        assert_memory_equal(alone, first, sizeof alone);
+        assert_memory_equal(alone, last, sizeof alone);
+    }
+    smitin_engine_free(engine);
+}
+
+/* No text is no guidance, to the bit, at any scale. A blank is a text: the end mark alone. */
+static void test_empty_and_blank_texts(void **state)
+{
+    (void)state;
+    smitin_engine *engine = open_tiny(2);
+    static int32_t none[2][4 * 30], strong[2][4 * 30], off[2][4 * 30], blank[2][4 * 30];
+    run_text(engine, "", 3.0, none);
+    run_text(engine, "", 10.0, strong);
+    run_text(engine, "", 1.0, off);
+    run_text(engine, " ", 3.0, blank);
+    assert_memory_equal(none, strong, sizeof none);
+    assert_memory_equal(none, off, sizeof none);
+    assert_memory_not_equal(none[1], blank[1], sizeof none[1]);
+    assert_memory_equal(none[0], blank[0], sizeof none[0]);
+    smitin_engine_free(engine);
+}
+
 static void test_stop_and_end(void **state)
 {
     (void)state;
@@ -488,6 +540,8 @@ int main(void)
         cmocka_unit_test(test_continuation_keeps_its_prompt),
         cmocka_unit_test(test_prompts_are_checked),
         cmocka_unit_test(test_text_and_guidance),
+        cmocka_unit_test(test_texts_of_any_length_side_by_side),
+        cmocka_unit_test(test_empty_and_blank_texts),
         cmocka_unit_test(test_stop_and_end),
         cmocka_unit_test(test_zero_knob_changes_nothing),
         cmocka_unit_test(test_knob_of_another_model),

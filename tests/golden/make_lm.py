@@ -24,22 +24,42 @@ def text_states(model, tokens):
     return states, model.enc_to_dec_proj(states)
 
 
-def greedy(model, tokens):
-    """The codes transformers itself generates, [K, FRAMES]."""
-    caught = []
-    decode = model.audio_encoder.decode
+def greedy(model, guidance, **arguments):
+    """The codes transformers itself generates, [K, FRAMES], and the smallest gap between the two best logits of a choice."""
+    caught, gaps = [], []
+    decode, K = model.audio_encoder.decode, model.config.decoder.num_codebooks
 
     def catch(*args, **kwargs):
         caught.append(kwargs.get("audio_codes", args[0] if args else None))
         return decode(*args, **kwargs)
 
+    def watch(ids, scores):
+        best = scores.topk(2, dim=-1).values
+        s = len(gaps) + 1  # the column that is chosen: codebook k is made in columns k + 1 to k + FRAMES
+        made = [k for k in range(K) if 0 <= s - 1 - k < FRAMES]
+        gaps.append((best[:, 0] - best[:, 1]).reshape(-1, K)[0, made].min().item())
+        return scores
+
     model.audio_encoder.decode = catch
-    model.generate(
-        input_ids=tokens, attention_mask=torch.ones_like(tokens), do_sample=False, guidance_scale=GUIDANCE,
-        max_new_tokens=FRAMES + 3,
-    )
+    model.generate(do_sample=False, guidance_scale=guidance, logits_processor=[watch], max_new_tokens=FRAMES + 3, **arguments)
     model.audio_encoder.decode = decode
-    return caught[0].reshape(4, -1)
+    return caught[0].reshape(K, -1), min(gaps)
+
+
+def unguided(model, tokens):
+    """Codes made with the text alone, and with nothing: one row, no guidance."""
+    ones = torch.ones_like(tokens)
+    null = model.get_unconditional_inputs(num_samples=1)
+    found = {}
+    for name, arguments in {
+        "codes_unguided": {"input_ids": tokens, "attention_mask": ones},
+        "codes_free": {"encoder_outputs": null.encoder_outputs, "attention_mask": null.attention_mask},
+    }.items():
+        codes, gap = greedy(model, 1.0, **arguments)
+        assert codes.shape == (4, FRAMES) and len(codes.unique()) > 10, (name, codes)
+        assert gap > 3e-4, (name, gap)  # our logits differ from the reference's by some 1e-6
+        found[name] = codes.int()
+    return found
 
 
 def grid_of(codes, special):
@@ -74,7 +94,7 @@ def main():
     exact_positions(model)
     tokens = torch.tensor([[5, 17, 33, 9, 1]])
     hidden, condition = text_states(model, tokens)
-    codes = greedy(model, tokens)
+    codes, _ = greedy(model, GUIDANCE, input_ids=tokens, attention_mask=torch.ones_like(tokens))
     assert codes.shape == (4, FRAMES), codes.shape
     assert len(codes.unique()) > 20, "degenerate codes test nothing"
     grid = grid_of(codes, model.config.decoder.vocab_size)
@@ -93,6 +113,7 @@ def main():
         "text": hidden[0], "codes": codes.int(), "grid": grid.int(),
         "cond": cond, "uncond": uncond, "z_cond": z_cond, "z_uncond": z_uncond,
     }
+    golden |= unguided(model, tokens)
     save_file({name: tensor.contiguous() for name, tensor in golden.items()}, FOLDER / "lm_golden.safetensors")
 
 

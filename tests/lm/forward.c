@@ -80,6 +80,38 @@ static void greedy_codes(void **context)
     fixture_close(&f);
 }
 
+/* A single row, column by column, greedy: with the text alone, and with nothing. That the guided
+ * codes are right says nothing of these: rows, conditions and what is skipped are others. */
+static void unguided_codes(void **context)
+{
+    (void)context;
+    static const char *const names[] = {"codes_free", "codes_unguided"};
+    fixture f;
+    fixture_open(&f, 2);
+    for (unsigned conditioned = 0; conditioned < 2; conditioned++) {
+        int32_t *codes = golden_copy(&f, names[conditioned]), cells[256], made[256], order[64];
+        const int T = (int)golden(&f, names[conditioned])->shape[1];
+        const int S = sm_delay_columns(T, f.K, 1);
+        float *logits = floats((size_t)(f.K * f.V)), *scratch = floats((size_t)f.V);
+        sm_delay grid;
+        sm_delay_init(&grid, T, f.K, 1, f.V, cells);
+        sm_lm_state *state = state_new(&f, 1, S, 1, conditioned);
+        const sm_sampling sampling = {.temperature = 0.0};
+        for (int column = 0; column + 1 < S; column++) {
+            int32_t next[4];
+            sm_lm_forward(state, f.kernels, f.pool, cells + column * f.K, 1, NULL, 0, logits, NULL);
+            for (int k = 0; k < f.K; k++)
+                next[k] = sm_sample(logits + k * f.V, f.V, &sampling, 0.0, scratch, order);
+            sm_delay_write(&grid, column + 1, next);
+        }
+        sm_delay_revert(&grid, T, made, T);
+        assert_memory_equal(made, codes, (size_t)(f.K * T) * sizeof *made);
+        sm_lm_state_free(state);
+        free(codes), free(logits), free(scratch);
+    }
+    fixture_close(&f);
+}
+
 /* One run over the golden grid: `batch` columns a pass, logits of every column of every row into
  * out [R, S, K, V]. */
 static void run(const fixture *f, int rows, unsigned conditioned, int batch, float *out)
@@ -187,6 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(logits_of_every_column),
         cmocka_unit_test(greedy_codes),
+        cmocka_unit_test(unguided_codes),
         cmocka_unit_test(same_bits_however_cut),
         cmocka_unit_test(reset_starts_again_and_keeps_conditions),
         cmocka_unit_test(states_out_of_range_are_refused),
