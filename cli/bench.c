@@ -55,6 +55,12 @@ static size_t bench_specs(bench_options *o, int *shape, option_spec *specs, size
 
 /* ---- Words ---- */
 
+static const char *title(const bench_options *o)
+{
+    if (o->shape != NULL) return o->shape;
+    return o->model.hf != NULL ? o->model.hf : o->model.model;
+}
+
 /* A number in `width` columns, or a dash where there is none. */
 static void cell(int width, int digits, double value)
 {
@@ -69,10 +75,10 @@ static void print_head(const bench_run *run)
     const smitin_model_info *info = &run->results[0].info;
     printf("%s: %d layers of %d, %.0f M weights; %d row%s, cache %s, %d thread%s, which read "
            "%.1f GB/s\n\n",
-           run->o.shape != NULL ? run->o.shape : run->o.model.model, info->layers,
-           info->hidden_size, 1e-6 * (double)info->parameters, run->results[0].rows,
-           run->results[0].rows == 1 ? "" : "s", model_caches[run->o.model.cache], run->threads,
-           run->threads == 1 ? "" : "s", 1e-9 * run->read_rate);
+           title(&run->o), info->layers, info->hidden_size, 1e-6 * (double)info->parameters,
+           run->results[0].rows, run->results[0].rows == 1 ? "" : "s",
+           model_caches[run->o.model.cache], run->threads, run->threads == 1 ? "" : "s",
+           1e-9 * run->read_rate);
     printf("%-6s%9s%9s%7s |%25s%8s |%21s |%8s%7s |%7s%10s |%14s\n", "", "weights", "resident",
            "load", "steps a second at frame ", "mean", "a step, ms ", "read at", "share", "first",
            "prompt", "codec, x real");
@@ -147,8 +153,7 @@ static int print_json(const bench_run *run)
     const smitin_model_info *info = &run->results[0].info;
     json_t *root = json_object(), *formats = json_array();
     json_object_set_new(root, "smitin", json_string(smitin_version()));
-    json_object_set_new(root, "model",
-                        json_string(run->o.shape != NULL ? run->o.shape : run->o.model.model));
+    json_object_set_new(root, "model", json_string(title(&run->o)));
     json_object_set_new(root, "random_weights", json_boolean(run->o.shape != NULL));
     json_object_set_new(root, "parameters", json_integer((json_int_t)info->parameters));
     json_object_set_new(root, "frame_rate", json_real(info->frame_rate));

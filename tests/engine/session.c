@@ -5,6 +5,7 @@
 
 #include <malloc.h>
 
+#include "engine/session.h"
 #include "format/knob_file.h"
 
 #define MODEL TINY_MODEL
@@ -267,6 +268,7 @@ static void test_prompts_are_checked(void **state)
 static void run_text(const smitin_engine *engine, const char *text, double guidance,
                      int32_t codes[2][4 * 30])
 {
+    const bool two_rows = text[0] != '\0' && guidance != 1.0;
     smitin_model_info info;
     smitin_engine_info(engine, &info);
     smitin_session_options options = smitin_session_defaults();
@@ -277,6 +279,7 @@ static void run_text(const smitin_engine *engine, const char *text, double guida
     ASSERT_OK(smitin_session_new(&session, engine, &options, &error));
     ASSERT_OK(smitin_session_set_text(session, 1, text, &error));
     ASSERT_OK(smitin_session_run(session, NULL, NULL, &error));
+    assert_int_equal(session->rows_count, two_rows ? 3 : 2); /* no second row without guidance */
     for (int piece = 0; piece < 2; piece++) {
         size_t count = 0;
         int32_t *copy = copy_codes(session, piece, &count);

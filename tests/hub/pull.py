@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import wave
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from server import Hub, git_hash, sha256, wait_until  # noqa: E402
@@ -508,6 +509,28 @@ class Use(Case):
         self.assert_refused(self.run_smitin("generate", "-hf", "org/play@v1"), 3, "models pull org/play@v1")
         self.assert_refused(self.run_smitin("generate", "-hf", "org/play", "-m", "x"), 2, "--hf-repo")
         self.assert_refused(self.run_smitin("generate", "-hf", "../play"), 2, "org/repo")
+
+    def test_every_command_takes_it(self):
+        """What plays, measures, trains and describes finds a pulled model by the same name, and calls it by that."""
+        self.assertEqual(self.pull(name="org/play").returncode, 0)
+        figures = self.run_smitin("bench", "-hf", "org/play", "--steps", "3", "-q", "f32", "--json", "--quiet")
+        self.assertEqual(figures.returncode, 0, figures.stderr)
+        self.assertEqual(json.loads(figures.stdout)["model"], "org/play")
+        table = self.run_smitin("bench", "-hf", "org/play", "--steps", "3", "-q", "f32", "--quiet")
+        self.assertTrue(table.stdout.startswith("org/play: 3 layers of 32"), table.stdout)
+        for kind, period in (("with", 8), ("without", 50)):
+            (self.folder / kind).mkdir()
+            for i in range(4):
+                with wave.open(str(self.folder / kind / ("%d.wav" % i)), "wb") as file:
+                    file.setparams((1, 2, 2000, 0, "NONE", ""))
+                    file.writeframes(bytes(((n + i) // period % 2) * 100 for n in range(8000)))
+        trained = self.run_smitin("knob", "train", "-hf", "org/play", "--with", "with", "--without", "without", "--name", "hum",
+                                  "--clip-seconds", "0.4", "--pairs", "16", "--calibrate-pieces", "2",
+                                  "--calibrate-seconds", "0.5", "--quiet")
+        self.assertEqual(trained.returncode, 0, trained.stderr)
+        info = self.run_smitin("knob", "info", "-hf", "org/play", "hum", "--json")
+        self.assertEqual(json.loads(info.stdout)["model"], "org/play")
+        self.assertEqual(self.run_smitin("generate", "-hf", "org/play", "-d", "0.5", "--knob", "hum:5").returncode, 0)
 
     def test_list(self):
         result = self.run_smitin("models", "list")
