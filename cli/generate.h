@@ -16,11 +16,12 @@ typedef struct generate_options {
     double seed;          /* -1 = from the clock */
     double seconds;       /* NAN: not given */
     double bars, bpm;     /* NAN: not given; then the length is `seconds` */
-    int beats_per_bar;
-    int long_method; /* index into generate_longs, in the order of smitin_long */
+    int beats_per_bar;    /* while options are read, 0: not given */
+    int long_method;      /* index into generate_longs, in the order of smitin_long */
     int batch;
     int bits;        /* index into 16, 24, 32, 32f */
-    int format;      /* of files in a folder: index into generate_formats */
+    int from_bits;   /* the same of the file of --from */
+    int format;      /* of files in a folder: index into generate_formats; -1: not given */
     int rate;        /* Hz of the output; 0 = the model's */
     double lufs;     /* NAN: as loud as the model plays */
     int level;       /* index into generate_levels; -1: exact for files, running for a pipe */

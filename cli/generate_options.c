@@ -100,7 +100,7 @@ static void fill_defaults(generate_options *o)
     o->seed = -1.0;
     o->batch = 1;
     o->seconds = o->bars = o->bpm = (double)NAN;
-    o->beats_per_bar = 4;
+    o->format = -1;
     o->lufs = (double)NAN;
     o->level = -1;
 }
@@ -127,6 +127,8 @@ static int parse_over(generate_job *job, const option_spec *specs, size_t count,
     const text_list inputs = o->inputs, knobs = o->steering.specs;
     const double seconds = o->seconds, bars = o->bars, bpm = o->bpm;
     const char *model = o->model.model;
+    const int beats = o->beats_per_bar;
+    o->from_bits = o->bits;
     memset(&o->inputs, 0, sizeof o->inputs);
     memset(&o->steering.specs, 0, sizeof o->steering.specs);
     o->seconds = o->bars = (double)NAN;
@@ -151,6 +153,7 @@ static int parse_over(generate_job *job, const option_spec *specs, size_t count,
     } else if (isnan(o->bars) && o->bpm == bpm) {
         o->bpm = (double)NAN; /* it was of the file's bars */
     }
+    if (isnan(o->bars) && o->beats_per_bar == beats) o->beats_per_bar = 0; /* likewise */
     if (o->model.hf != NULL && o->model.model == model) o->model.model = DEFAULT_MODEL;
     return code;
 }
@@ -163,6 +166,25 @@ static int check_length(const generate_options *o)
     }
     if (isnan(o->bars) != isnan(o->bpm)) {
         fprintf(stderr, "smitin: --bars and --bpm give a length together; give both of them\n");
+        return EXIT_USAGE;
+    }
+    return EXIT_DONE;
+}
+
+/* Options that change another one, which is not there. */
+static int check_belonging(const generate_options *o)
+{
+    const struct {
+        bool alone;
+        const char *option, *other;
+    } pairs[] = {{o->inputs.count == 0 && o->keep_prompt != 0, "--keep-prompt no", "--input"},
+                 {o->inputs.count == 0 && o->input_seconds > 0.0, "--input-seconds", "--input"},
+                 {isnan(o->bars) && o->beats_per_bar > 0, "--beats-per-bar", "--bars"},
+                 {isnan(o->lufs) && o->level >= 0, "--level", "--lufs"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        if (!pairs[i].alone) continue;
+        fprintf(stderr, "smitin: %s does nothing without %s; give both or leave it out\n",
+                pairs[i].option, pairs[i].other);
         return EXIT_USAGE;
     }
     return EXIT_DONE;
@@ -186,5 +208,8 @@ int generate_parse(generate_job *job, int argc, char **argv, bool *help)
         fill_defaults(o);
         if (code == EXIT_DONE) code = parse_over(job, specs, count, argc, argv);
     }
-    return code == EXIT_DONE ? check_length(o) : code;
+    if (code == EXIT_DONE) code = check_length(o);
+    if (code == EXIT_DONE) code = check_belonging(o);
+    if (o->beats_per_bar == 0) o->beats_per_bar = 4;
+    return code;
 }

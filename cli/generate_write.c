@@ -61,11 +61,6 @@ static int check_place(const generate_job *job)
         return EXIT_FAILED;
     }
     if (is_folder(output)) return EXIT_DONE;
-    if (!sm_audio_suffix(output)) {
-        fprintf(stderr, "smitin: %s: the suffix names the format; use .wav, .flac, .ogg or .mp3\n",
-                output);
-        return EXIT_USAGE;
-    }
     char folder[PATH_SIZE];
     const char *slash = strrchr(output, '/');
     snprintf(folder, sizeof folder, "%.*s", slash != NULL ? (int)(slash - output + 1) : 1,
@@ -84,7 +79,7 @@ static void piece_path(const generate_job *job, int index, const char *suffix, c
     const generate_options *o = &job->options;
     char stem[PATH_SIZE], of_format[16];
     const char *own = of_format;
-    snprintf(of_format, sizeof of_format, ".%s", generate_formats[o->format]);
+    snprintf(of_format, sizeof of_format, ".%s", generate_formats[o->format < 0 ? 0 : o->format]);
     if (is_folder(o->output)) {
         const int clip = index / o->batch;
         const char *name = "piece";
@@ -94,7 +89,9 @@ static void piece_path(const generate_job *job, int index, const char *suffix, c
         }
         const char *dot = strrchr(name, '.');
         const int length = dot != NULL && dot != name ? (int)(dot - name) : (int)strlen(name);
-        snprintf(stem, sizeof stem, "%.1024s/%.*s", o->output, length < 900 ? length : 900, name);
+        const bool slash = o->output[strlen(o->output) - 1] == '/';
+        snprintf(stem, sizeof stem, "%.1024s%s%.*s", o->output, slash ? "" : "/",
+                 length < 900 ? length : 900, name);
     } else {
         own = strrchr(o->output, '.');
         snprintf(stem, sizeof stem, "%.*s", (int)(own - o->output), o->output);
@@ -132,9 +129,44 @@ static int check_from(const generate_job *job)
     return EXIT_DONE;
 }
 
+static int usage_error(const char *what, const char *output)
+{
+    fprintf(stderr, "smitin: %s: %s\n", output, what);
+    return EXIT_USAGE;
+}
+
+/* Format, bits, rate and size go together: better said now than when the music is made. */
+static int check_format(const generate_job *job)
+{
+    const generate_options *o = &job->options;
+    const bool pipe = generate_to_stdout(job), folder = !pipe && is_folder(o->output);
+    char path[PATH_SIZE] = "-";
+    smitin_error error = {0};
+    if (!folder && o->format >= 0)
+        return usage_error(pipe ? "standard output is always WAV; leave --format out"
+                                : "its suffix names the format; --format is for folders",
+                           o->output);
+    if (!pipe && !folder && !sm_audio_suffix(o->output))
+        return usage_error("the suffix names the format; use .wav, .flac, .ogg or .mp3", o->output);
+    if (!pipe) piece_path(job, 0, NULL, path);
+    if (!sm_audio_takes_bits(path) && o->bits > 0 && o->bits != o->from_bits)
+        return usage_error("this format has no bits to choose; leave --bits out, or write .wav or "
+                           ".flac",
+                           path);
+    const size_t frames = (size_t)fmax(1.0, round(o->session.seconds * job->info.frame_rate));
+    /* A clip as long as the piece is refused with the session. */
+    if (isnan(o->bars) && frames * (size_t)job->info.hop <= generate_skipped(job, 0))
+        return EXIT_DONE;
+    if (sm_audio_check(path, generate_samples(job, 0, frames), job->info.channels,
+                       generate_rate(job), generate_bits(job), &error) != SMITIN_OK)
+        return report_error(&error);
+    return EXIT_DONE;
+}
+
 int generate_check_output(const generate_job *job)
 {
     int code = check_trace(&job->options);
+    if (code == EXIT_DONE) code = check_format(job);
     if (code == EXIT_DONE) code = check_place(job);
     return code == EXIT_DONE ? check_from(job) : code;
 }

@@ -77,6 +77,11 @@ smitin_status sm_audio_write(const char *path, const float *samples, size_t fram
                              smitin_error *error);
 /* Whether `path` ends like one of these. */
 bool sm_audio_suffix(const char *path);
+/* Whether its format leaves a choice of bits. "-" is WAV. */
+bool sm_audio_takes_bits(const char *path);
+/* Whether such a file can be written, before there are samples: what sm_audio_write refuses. */
+smitin_status sm_audio_check(const char *path, size_t frames, int channels, int rate, int bits,
+                             smitin_error *error);
 
 /* The same for samples that come part by part, of known length: the same bytes as sm_audio_write
  * gives for all of them. To standard output each part goes at once; a file appears when it is

@@ -112,24 +112,32 @@ static const struct {
     {".mp3", SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III, false},
 };
 
-bool sm_audio_suffix(const char *path)
-{
-    const char *suffix = strrchr(path, '.');
-    for (size_t i = 0; suffix != NULL && i < sizeof formats / sizeof *formats; i++)
-        if (strcasecmp(suffix, formats[i].suffix) == 0) return true;
-    return false;
-}
-
-static smitin_status choose_format(const char *path, int bits, int *format, smitin_error *error)
+/* The place of a path's format in the table, or -1. */
+static int find_format(const char *path)
 {
     const char *name = strrchr(path, '/');
     const char *suffix = strrchr(name == NULL ? path : name, '.');
     if (strcmp(path, STDOUT_PATH) == 0) suffix = ".wav";
-    size_t i = 0;
-    while (i < sizeof formats / sizeof *formats &&
-           (suffix == NULL || strcasecmp(suffix, formats[i].suffix) != 0))
-        i++;
-    if (i == sizeof formats / sizeof *formats)
+    for (size_t i = 0; suffix != NULL && i < sizeof formats / sizeof *formats; i++)
+        if (strcasecmp(suffix, formats[i].suffix) == 0) return (int)i;
+    return -1;
+}
+
+bool sm_audio_suffix(const char *path)
+{
+    return find_format(path) >= 0;
+}
+
+bool sm_audio_takes_bits(const char *path)
+{
+    const int i = find_format(path);
+    return i >= 0 && formats[i].bits;
+}
+
+static smitin_status choose_format(const char *path, int bits, int *format, smitin_error *error)
+{
+    const int i = find_format(path);
+    if (i < 0)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
                        "cannot tell the audio format of '%s'; let its name end in .wav, .flac, "
                        ".ogg or .mp3",
@@ -181,6 +189,14 @@ static smitin_status check_shape(const char *path, size_t frames, int channels, 
                        "shorter piece",
                        path);
     return SMITIN_OK;
+}
+
+smitin_status sm_audio_check(const char *path, size_t frames, int channels, int rate, int bits,
+                             smitin_error *error)
+{
+    int format = 0;
+    SM_TRY(choose_format(path, bits, &format, error));
+    return check_shape(path, frames, channels, rate, format, error);
 }
 
 /* `first`: the frame of the file that samples[0] belongs to. */

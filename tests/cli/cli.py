@@ -79,6 +79,10 @@ class Usage(Case):
             (["--bars", "0", "--bpm", "120"], "--bars"), (["--bars", "2", "--bpm", "120"], "both give a length"),
             (["-q", "q5"], "file, f32, f16, bf16, q8, q4"),
             (["-q"], "--quantize"), (["-q", ""], "--quantize"), (["--cache", "bf16"], "f16, f32, q8"),
+            (["--keep-prompt", "no"], "--input"), (["--input-seconds", "3"], "--input"), (["--beats-per-bar", "3"], "--bars"),
+            (["--level", "running"], "--lufs"), (["--format", "flac", "-o", "x.wav"], "--format is for folders"),
+            (["--format", "flac", "-o", "-"], "always WAV"), (["--bits", "24", "-o", "x.ogg"], "no bits to choose"),
+            (["--bits", "24", "--format", "mp3", "--rate", "8000", "-o", "d/"], "no bits to choose"),
         ):
             with self.subTest(arguments):
                 self.assert_refused(self.generate(*arguments), 2, word)
@@ -154,6 +158,26 @@ class Generate(Case):
             self.assertEqual(again.returncode, 0, again.stderr)
             self.assertEqual(wave.open(str(self.folder / "again.wav")).readframes(RATE), made[name])
         self.assertNotEqual(made["q4-f16-1"], made["f32-f32-1"])
+
+    def test_what_cannot_be_written_is_said_at_once(self):
+        """Not after the day of music that is asked for here."""
+        for arguments, words in ((["--bits", "32", "-o", "x.flac"], "choose 16 or 24"), (["-o", "x.mp3"], "not 1 at 2000 Hz"),
+                                 (["--rate", "48000", "-o", "x.wav"], "larger than 4 GiB"),
+                                 (["--rate", "12345", "--format", "mp3", "-o", "d/"], "not 1 at 12345 Hz")):
+            result = subprocess.run([SMITIN, "generate", "-m", MODEL, "-d", "86400", *arguments], capture_output=True,
+                                    cwd=self.folder, timeout=30)
+            self.assert_refused(result, 2, words)
+            self.assert_left()
+
+    def test_bits_are_left_behind(self):
+        """A 24-bit piece made again in a format without bits, or a loop in seconds, is no contradiction."""
+        self.assertEqual(self.generate("-s", 5, "--bits", 24, "-o", "a.wav").returncode, 0)
+        result = smitin("generate", "--from", "a.wav", "-o", "b.ogg", folder=self.folder)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        loop = ("generate", "-m", MODEL, "--bars", 1, "--bpm", 180, "--beats-per-bar", 3, "-o", "c.wav")
+        self.assertEqual(smitin(*loop, folder=self.folder).returncode, 0)
+        result = smitin("generate", "--from", "c.wav", "-d", 0.5, "-o", "d.wav", folder=self.folder)
+        self.assertEqual(result.returncode, 0, result.stderr)
 
     def test_seed_is_told(self):
         result = self.generate("-o", "a.wav")
