@@ -103,6 +103,14 @@ class Melody(cli.Case):
 
     def test_a_knob_is_trained_and_turned(self):
         train_and_turn(self, MELODY)
+        # While a tune and a text are followed, too: they stand in front of what knobs count.
+        write_wav(self.folder / "a.wav", tone(1.5, frequency=220.0))
+        along = ("--melody", "a.wav", "-p", "slow drums")
+        for name, knob in (("off", ()), ("zero", ("--knob", "low:0")), ("on", ("--knob", "low:20"))):
+            self.make(*along, *knob, "-o", name + "-along.wav")
+        off, zero, on = (read_wav(self.folder / (name + "-along.wav")) for name in ("off", "zero", "on"))
+        self.assertEqual(off, zero)
+        self.assertNotEqual(off, on)
 
     def test_a_model_without_its_lstm(self):
         """An early upload: one message names what is missing and what to do; the codec beside the model mends it."""
@@ -155,6 +163,13 @@ def train_and_turn(case, model):
     case.assertEqual(result.returncode, 0, result.stderr)
     info = json.loads(smitin("knob", "info", "-m", model, "--json", "low", folder=case.folder).stdout)
     case.assertGreater(info["best_accuracy"], 0.8)
+    # Every head of the model has its probe: counts and widths are the model's.
+    decoder = json.load(open(os.path.join(model, "config.json")))["decoder"]
+    heads = decoder["num_attention_heads"]
+    case.assertEqual((info["layers"], info["heads"], info["head_size"]),
+                     (decoder["num_hidden_layers"], heads, decoder["hidden_size"] // heads))
+    with open(case.folder / "low.knob.csv") as file:
+        case.assertEqual(len(file.readlines()), 1 + info["layers"] * heads)
     sounds = {}
     for name, knob in (("off", None), ("zero", "low:0"), ("on", "low:20")):
         extra = ["--knob", knob] if knob else []
