@@ -7,6 +7,7 @@ import argparse
 import csv
 import pathlib
 import subprocess
+import sys
 
 import numpy as np
 
@@ -26,7 +27,8 @@ def generate(args, method, index, seed):
                    "--window", str(args.window), "--stride", str(args.stride), "--quiet", "-o", str(path)]
         if PROMPTS[index]:
             command += ["-p", PROMPTS[index]]
-        subprocess.run(command, check=True)
+        if subprocess.run(command).returncode != 0:  # it has said why
+            sys.exit("the piece %s could not be made" % path)
     return path
 
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 
-SLACK = 1.02  # configuration, vocabulary, and what the system reads ahead of other files
+SLACK = 1.05  # configuration, vocabulary, and what the system reads ahead and drops again
 
 
 def drop(folder):
