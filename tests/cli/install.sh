@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # `meson install` into a clean prefix gives a tool that runs and a library that a program outside the tree builds against.
-# Usage: install.sh SOURCE_ROOT BUILD_ROOT TINY_MODEL CC
+# Usage: install.sh SOURCE_ROOT BUILD_ROOT TINY_MODEL CC...
 set -eu
-source=$1 build=$2 model=$3 cc=$4
+source=$1 build=$2 model=$3
+shift 3
+cc=$* # may be several words, such as "ccache cc"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
