@@ -159,7 +159,7 @@ def work(rank, args):
                       words=float(sums[-2] / steps), sounds=float(sums[-1] / steps), norm=norm,
                       frames=run.frames_seen, columns_per_s=(run.frames_seen - seen) / (now - last))
             last, seen, sums, steps = now, run.frames_seen, 0.0, 0
-        if run.step % 200 == 0 and held:
+        if run.step % 400 == 0 and held:
             names = "valid", "valid_text", "valid_wrong_text"
             for columns, suffix in ((run.plan.columns, ""), (run.plan.short_columns, "_short"),
                                     (run.plan.long_columns, "_long")):
