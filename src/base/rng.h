@@ -18,6 +18,13 @@ double sm_uniform(uint64_t seed, uint32_t a, uint32_t b, uint32_t c);
 double sm_normal(uint64_t seed, uint32_t a, uint32_t b, uint32_t c);
 
 /* What a stream is used for, so that two uses never share numbers. */
-enum { SM_RNG_SAMPLE = 0, SM_RNG_DIRECTION = 1, SM_RNG_DATA = 2, SM_RNG_GATE = 3, SM_RNG_TEST = 4 };
+enum {
+    SM_RNG_SAMPLE = 0,
+    SM_RNG_DIRECTION = 1,
+    SM_RNG_DATA = 2,
+    SM_RNG_GATE = 3,
+    SM_RNG_TEST = 4,
+    SM_RNG_EVAL = 5
+};
 
 #endif

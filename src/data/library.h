@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The user's audio as found on disk: tracks, their stems, and where each of them sounds. Internal
- * to this room. */
+/* The user's audio as found on disk: tracks, their stems, and where each of them sounds. For this
+ * room and those that measure files. */
 #ifndef SMITIN_DATA_LIBRARY_H
 #define SMITIN_DATA_LIBRARY_H
 
@@ -58,6 +58,10 @@ smitin_status sm_library_add_stems(sm_library *library, const char *root, const 
  * with the root. */
 smitin_status sm_library_add_files(sm_library *library, const char *root, bool target,
                                    smitin_error *error);
+
+/* Add what a user named on a command line: a folder as sm_library_add_files, a file as a track of
+ * one stem, called as it was given. SMITIN_ERROR_IO when there is no such path. */
+smitin_status sm_library_add_path(sm_library *library, const char *path, smitin_error *error);
 
 /* Add a track with room for `stems` stems, which are then added; *track is valid until the next one
  * is added. The strings are copied. */

@@ -332,3 +332,16 @@ smitin_status sm_library_add_files(sm_library *library, const char *root, bool t
                        root);
     return SMITIN_OK;
 }
+
+smitin_status sm_library_add_path(sm_library *library, const char *path, smitin_error *error)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return sm_fail(error, SMITIN_ERROR_IO, "'%s' cannot be read: %s; check the path", path,
+                       strerror(errno));
+    if (S_ISDIR(info.st_mode)) return sm_library_add_files(library, path, false, error);
+    sm_track *track = NULL;
+    SM_TRY(sm_library_track(library, path, path, 1, &track, error));
+    track->stems[track->count++] = (sm_stem){.path = track->name};
+    return SMITIN_OK;
+}

@@ -6,40 +6,52 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../base/blas.h"
-#include "eval.h"
+#include "distance.h"
 
-#define DIMENSION_MAX 8192
-
-/* All working arrays, cut from one block. */
-typedef struct frechet {
+/* All arrays of a reference are cut from one block. */
+struct sm_frechet_reference {
     size_t d;
-    double *mean_a, *mean_b;        /* [d] */
-    double *a, *b, *root, *product; /* [d, d] */
-    double *values, *row;           /* [d] */
-} frechet;
+    double *mean, *root; /* [d]; R = S^(1/2), [d, d] */
+    double trace;        /* of S */
+    /* working arrays */
+    double *other_mean, *values, *row; /* [d] */
+    double *other, *product;           /* [d, d] */
+};
 
-static smitin_status check_finite(const float *x, size_t N, size_t d, const char *which,
+smitin_status sm_embeddings_check(const float *x, size_t N, int d, const char *which,
                                   smitin_error *error)
 {
-    for (size_t i = 0; i < N * d; i++)
+    if (d < 1 || d > SM_EMBEDDING_MAX)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "embeddings have 1 to %d dimensions, not %d",
+                       SM_EMBEDDING_MAX, d);
+    if (N < 2 || N > SIZE_MAX / SM_EMBEDDING_MAX)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "a distance needs at least 2 embeddings on each side, and the %s set has "
+                       "%zu; add audio",
+                       which, N);
+    for (size_t i = 0; i < N * (size_t)d; i++)
         if (!isfinite(x[i]))
             return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                           "embedding %zu of the %s set has a value that is not a number", i / d,
-                           which);
+                           "embedding %zu of the %s set has a value that is not a number",
+                           i / (size_t)d, which);
     return SMITIN_OK;
 }
 
-/* Mean [d] and covariance [d, d] with n - 1, both triangles. row [d] is scratch. */
-static void moments(const float *x, size_t N, size_t d, double *mean, double *covariance,
-                    double *row)
+/* Mean [d] and covariance [d, d] with n - 1, both triangles, of the rows of x given by their
+ * numbers (NULL: 0..N-1). row [d] is scratch. */
+static void moments(const float *x, const size_t *rows, size_t N, size_t d, double *mean,
+                    double *covariance, double *row)
 {
     memset(mean, 0, d * sizeof *mean);
     memset(covariance, 0, d * d * sizeof *covariance);
-    for (size_t i = 0; i < N; i++)
-        for (size_t j = 0; j < d; j++) mean[j] += (double)x[i * d + j];
+    for (size_t i = 0; i < N; i++) {
+        const float *at = x + (rows != NULL ? rows[i] : i) * d;
+        for (size_t j = 0; j < d; j++) mean[j] += (double)at[j];
+    }
     for (size_t j = 0; j < d; j++) mean[j] /= (double)N;
     for (size_t i = 0; i < N; i++) {
-        for (size_t j = 0; j < d; j++) row[j] = (double)x[i * d + j] - mean[j];
+        const float *at = x + (rows != NULL ? rows[i] : i) * d;
+        for (size_t j = 0; j < d; j++) row[j] = (double)at[j] - mean[j];
         for (size_t j = 0; j < d; j++)
             for (size_t k = 0; k <= j; k++) covariance[j * d + k] += row[j] * row[k];
     }
@@ -68,86 +80,102 @@ static void multiply(double *out, const double *x, const double *y, size_t d)
         }
 }
 
-/* Eigenvalues of the symmetric matrix (both triangles) to f->values, its eigenvectors over it by
- * rows of `matrix` when job is 'V'. */
-static smitin_status eigen(frechet *f, char job, double *matrix, smitin_error *error)
+/* Eigenvalues [d] of the symmetric matrix (both triangles), its eigenvectors over it by rows of
+ * `matrix` when job is 'V'. */
+static smitin_status eigen(char job, double *matrix, double *values, size_t d, smitin_error *error)
 {
-    lapack_int d = (lapack_int)f->d;
-    if (LAPACKE_dsyevd(LAPACK_COL_MAJOR, job, 'U', d, matrix, d, f->values) != 0)
+    int threads = sm_blas_single();
+    lapack_int info =
+        LAPACKE_dsyevd(LAPACK_COL_MAJOR, job, 'U', (lapack_int)d, matrix, (lapack_int)d, values);
+    sm_blas_restore(threads);
+    if (info != 0)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
                        "the covariance of the embeddings has no eigenvalues that can be found; "
                        "check the embeddings");
     return SMITIN_OK;
 }
 
-/* f->root = S^(1/2) = sum_e sqrt(max(0, lambda_e)) v_e v_e^T. S is overwritten. */
-static smitin_status square_root(frechet *f, double *S, smitin_error *error)
+/* root = S^(1/2) = sum_e sqrt(max(0, lambda_e)) v_e v_e^T. S is overwritten. */
+static smitin_status square_root(double *root, double *S, double *values, size_t d,
+                                 smitin_error *error)
 {
-    size_t d = f->d;
-    SM_TRY(eigen(f, 'V', S, error));
-    memset(f->root, 0, d * d * sizeof *f->root);
+    SM_TRY(eigen('V', S, values, d, error));
+    memset(root, 0, d * d * sizeof *root);
     for (size_t e = 0; e < d; e++) {
         const double *v = S + e * d; /* column e of a matrix by columns */
-        double scale = sqrt(fmax(0.0, f->values[e]));
+        double scale = sqrt(fmax(0.0, values[e]));
         if (scale == 0.0) continue;
         for (size_t i = 0; i < d; i++)
-            for (size_t j = 0; j < d; j++) f->root[i * d + j] += scale * v[i] * v[j];
+            for (size_t j = 0; j < d; j++) root[i * d + j] += scale * v[i] * v[j];
     }
     return SMITIN_OK;
 }
 
-/* tr (S_a S_b)^(1/2) = sum sqrt(max(0, eig(R S_b R))). Overwrites both. */
-static smitin_status trace_of_root(frechet *f, double *sum, smitin_error *error)
+smitin_status sm_frechet_reference_new(sm_frechet_reference **out, const float *b, size_t M,
+                                       int dimension, smitin_error *error)
 {
-    size_t d = f->d;
-    SM_TRY(square_root(f, f->a, error));
-    multiply(f->product, f->root, f->b, d);
-    multiply(f->a, f->product, f->root, d);
-    for (size_t i = 0; i < d; i++) /* rounding leaves it not quite symmetric */
-        for (size_t j = 0; j < i; j++)
-            f->a[i * d + j] = f->a[j * d + i] = 0.5 * (f->a[i * d + j] + f->a[j * d + i]);
-    SM_TRY(eigen(f, 'N', f->a, error));
-    *sum = 0.0;
-    for (size_t e = 0; e < d; e++) *sum += sqrt(fmax(0.0, f->values[e]));
-    return SMITIN_OK;
+    *out = NULL;
+    SM_TRY(sm_embeddings_check(b, M, dimension, "second", error));
+    size_t d = (size_t)dimension, total = 3 * d * d + 4 * d;
+    sm_frechet_reference *r = malloc(sizeof *r);
+    double *memory = calloc(total, sizeof *memory);
+    if (r == NULL || memory == NULL) {
+        free(r);
+        free(memory);
+        return sm_fail_memory(error, "a Frechet distance", total * sizeof *memory);
+    }
+    *r = (sm_frechet_reference){
+        .d = d, .root = memory, .other = memory + d * d, .product = memory + 2 * d * d};
+    r->mean = memory + 3 * d * d;
+    r->other_mean = r->mean + d;
+    r->values = r->other_mean + d;
+    r->row = r->values + d;
+    moments(b, NULL, M, d, r->mean, r->other, r->row);
+    r->trace = trace(r->other, d);
+    smitin_status status = square_root(r->root, r->other, r->values, d, error);
+    if (status == SMITIN_OK)
+        *out = r;
+    else
+        sm_frechet_reference_free(r);
+    return status;
 }
 
-smitin_status sm_frechet(const float *a, size_t N, const float *b, size_t M, int dimension,
-                         double *distance, smitin_error *error)
+void sm_frechet_reference_free(sm_frechet_reference *r)
 {
-    if (N < 2 || M < 2)
-        return sm_fail(
-            error, SMITIN_ERROR_ARGUMENT,
-            "a Frechet distance needs at least 2 embeddings on each side, not %zu and %zu", N, M);
-    if (dimension < 1 || dimension > DIMENSION_MAX || N > SIZE_MAX / DIMENSION_MAX ||
-        M > SIZE_MAX / DIMENSION_MAX)
-        return sm_fail(error, SMITIN_ERROR_ARGUMENT, "embeddings have 1 to %d dimensions, not %d",
-                       DIMENSION_MAX, dimension);
-    size_t d = (size_t)dimension, total = 4 * d * d + 4 * d;
-    SM_TRY(check_finite(a, N, d, "first", error));
-    SM_TRY(check_finite(b, M, d, "second", error));
-    double *memory = calloc(total, sizeof *memory);
-    if (memory == NULL) return sm_fail_memory(error, "a Frechet distance", total * sizeof *memory);
-    frechet f = {.d = d,
-                 .a = memory,
-                 .b = memory + d * d,
-                 .root = memory + 2 * d * d,
-                 .product = memory + 3 * d * d};
-    f.mean_a = memory + 4 * d * d;
-    f.mean_b = f.mean_a + d;
-    f.values = f.mean_b + d;
-    f.row = f.values + d;
-    moments(a, N, d, f.mean_a, f.a, f.row);
-    moments(b, M, d, f.mean_b, f.b, f.row);
-    double between = 0.0, traces = trace(f.a, d) + trace(f.b, d), root = 0.0;
+    if (r == NULL) return;
+    free(r->root); /* the block's beginning */
+    free(r);
+}
+
+smitin_status sm_frechet_to(sm_frechet_reference *r, const float *a, const size_t *rows, size_t N,
+                            double *distance, smitin_error *error)
+{
+    const size_t d = r->d;
+    moments(a, rows, N, d, r->other_mean, r->other, r->row);
+    double between = 0.0, traces = trace(r->other, d) + r->trace, root = 0.0;
     for (size_t j = 0; j < d; j++)
-        between += (f.mean_a[j] - f.mean_b[j]) * (f.mean_a[j] - f.mean_b[j]);
-    int threads = sm_blas_single();
-    smitin_status status = trace_of_root(&f, &root, error);
-    sm_blas_restore(threads);
-    free(memory);
-    if (status != SMITIN_OK) return status;
+        between += (r->other_mean[j] - r->mean[j]) * (r->other_mean[j] - r->mean[j]);
+    /* tr (S_a S_b)^(1/2) = sum sqrt(max(0, eig(R S_a R))) */
+    multiply(r->product, r->root, r->other, d);
+    multiply(r->other, r->product, r->root, d);
+    for (size_t i = 0; i < d; i++) /* rounding leaves it not quite symmetric */
+        for (size_t j = 0; j < i; j++)
+            r->other[i * d + j] = r->other[j * d + i] =
+                0.5 * (r->other[i * d + j] + r->other[j * d + i]);
+    SM_TRY(eigen('N', r->other, r->values, d, error));
+    for (size_t e = 0; e < d; e++) root += sqrt(fmax(0.0, r->values[e]));
     /* A distance is never negative; rounding may be. */
     *distance = fmax(0.0, between + traces - 2.0 * root);
     return SMITIN_OK;
+}
+
+smitin_status sm_frechet(const float *a, size_t N, const float *b, size_t M, int d,
+                         double *distance, smitin_error *error)
+{
+    sm_frechet_reference *reference = NULL;
+    SM_TRY(sm_embeddings_check(a, N, d, "first", error));
+    SM_TRY(sm_frechet_reference_new(&reference, b, M, d, error));
+    const smitin_status status = sm_frechet_to(reference, a, NULL, N, distance, error);
+    sm_frechet_reference_free(reference);
+    return status;
 }

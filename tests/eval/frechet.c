@@ -2,7 +2,7 @@
 /* The Frechet distance against cases whose answer is known. */
 #include "../common.h"
 #include "../../src/base/rng.h"
-#include "../../src/eval/eval.h"
+#include "../../src/eval/distance.h"
 
 static float *noise(size_t count, uint64_t seed)
 {
