@@ -48,6 +48,19 @@ static int find_snapshot(const char *text, char *path, size_t size)
     return status == SMITIN_OK ? EXIT_DONE : report_error(&error);
 }
 
+bool find_installed(const char *name, char *path, size_t size)
+{
+    const char *own = getenv("SMITIN_MODELS");
+    const char *const bases[] = {"", "models/", own, SMITIN_DATADIR "/models"};
+    for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
+        if (bases[i] == NULL) continue;
+        const bool slash = bases[i][0] != '\0' && bases[i][strlen(bases[i]) - 1] != '/';
+        const int length = snprintf(path, size, "%s%s%s", bases[i], slash ? "/" : "", name);
+        if (length > 0 && (size_t)length < size && is_there(path)) return true;
+    }
+    return false;
+}
+
 int find_model(const char *name, const char *hf, char *path, size_t size)
 {
     if (hf != NULL && strcmp(name, DEFAULT_MODEL) != 0) {
@@ -55,14 +68,7 @@ int find_model(const char *name, const char *hf, char *path, size_t size)
         return EXIT_USAGE;
     }
     if (hf != NULL) return find_snapshot(hf, path, size);
-    const char *own = getenv("SMITIN_MODELS");
-    const char *const bases[] = {"", "models/", own, SMITIN_DATADIR "/models"};
-    for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
-        if (bases[i] == NULL) continue;
-        const bool slash = bases[i][0] != '\0' && bases[i][strlen(bases[i]) - 1] != '/';
-        const int length = snprintf(path, size, "%s%s%s", bases[i], slash ? "/" : "", name);
-        if (length > 0 && (size_t)length < size && is_there(path)) return EXIT_DONE;
-    }
+    if (find_installed(name, path, size)) return EXIT_DONE;
     fprintf(stderr,
             "smitin: there is no model \"%s\", neither here nor under models/, $SMITIN_MODELS or "
             "%s/models; give the directory that holds config.json with -m, or a pulled model "

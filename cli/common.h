@@ -17,6 +17,9 @@ int report_error(const smitin_error *error);
  * "org/repo@revision", instead its snapshot in the cache of the Hugging Face hub. Fills `path`;
  * else says where it looked and returns an exit code. Opens no connection. */
 int find_model(const char *name, const char *hf, char *path, size_t size);
+/* Without words: NAME or models/NAME from here, from $SMITIN_MODELS, and from the installed data.
+ */
+bool find_installed(const char *name, char *path, size_t size);
 /* What to call the model at `path`: "org/repo" for a snapshot of the cache, else its folder. */
 void model_title(const char *path, char *title, size_t size);
 /* Likewise a knob: a path; else NAME.knob.safetensors here, in $SMITIN_KNOBS, in
@@ -49,6 +52,7 @@ int open_random(smitin_engine **engine, const model_options *o, const char *shap
 int command_generate(int argc, char **argv);
 int command_knob(int argc, char **argv); /* "knob train", "knob info" */
 int command_knob_train(int argc, char **argv);
+int command_eval(int argc, char **argv); /* "eval distance", "eval describe", ... */
 int command_bench(int argc, char **argv);
 int command_models(int argc, char **argv); /* "models pull", "models list" */
 

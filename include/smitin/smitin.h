@@ -153,6 +153,7 @@ typedef struct smitin_model_info {
     uint64_t step_bytes;   /* of these, what one decoding step with text reads */
     char fingerprint[65];  /* hexadecimal SHA-256 of the decoder's contents, equal for every weight
                               format */
+    int latent_size;       /* numbers of one frame of the codec before it is quantised */
 } smitin_model_info;
 
 SMITIN_API void smitin_engine_info(const smitin_engine *engine, smitin_model_info *info);
@@ -172,6 +173,13 @@ SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_decode(const smitin_engi
                                                                const int32_t *codes, size_t frames,
                                                                float *samples, size_t capacity,
                                                                smitin_error *error);
+
+/* What the codec hears before it quantises: mono samples (of a stereo model too) at the model's
+ * rate to latents [frames, latent_size], frames = ceil(count / hop). `capacity` is in floats. */
+SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_latents(const smitin_engine *engine,
+                                                                const float *samples, size_t count,
+                                                                float *latents, size_t capacity,
+                                                                smitin_error *error);
 
 /* Self-attention head outputs before the output projection, unconditional, teacher-forced, at the
  * column after the last frame (column P of the P + 1 columns of the delay grid: all its codes are

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include "../base/filemap.h"
 #include "layout.h"
 #include "table.h"
 
@@ -130,11 +129,8 @@ static smitin_status add_table(labels *l, smitin_error *error)
 smitin_status sm_library_add_labels(sm_library *library, const char *file, const char *audio,
                                     const char *trait, smitin_error *error)
 {
-    sm_filemap map;
-    sm_table table = {0};
-    SM_TRY(sm_filemap_open(&map, file, error));
-    smitin_status status = sm_table_parse(&table, (const char *)map.data, map.size, file, error);
-    sm_filemap_close(&map);
+    sm_table table;
+    smitin_status status = sm_table_read(&table, file, error);
     labels l = {.library = library, .table = &table, .file = file, .audio = audio, .trait = trait};
     if (status == SMITIN_OK) status = add_table(&l, error);
     sm_table_free(&table);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include "../base/filemap.h"
 
 typedef struct reader {
     char *at, *end;
@@ -150,6 +151,17 @@ smitin_status sm_table_parse(sm_table *table, const char *text, size_t size, con
     }
     free(fields);
     if (status != SMITIN_OK) sm_table_free(table);
+    return status;
+}
+
+smitin_status sm_table_read(sm_table *table, const char *path, smitin_error *error)
+{
+    sm_filemap map = {0};
+    memset(table, 0, sizeof *table);
+    SM_TRY(sm_filemap_open(&map, path, error));
+    const smitin_status status =
+        sm_table_parse(table, (const char *)map.data, map.size, path, error);
+    sm_filemap_close(&map);
     return status;
 }
 

@@ -232,6 +232,7 @@ void smitin_engine_info(const smitin_engine *engine, smitin_model_info *info)
     info->sample_rate = codec->sample_rate;
     info->hop = codec->hop;
     info->frame_rate = (double)codec->sample_rate / codec->hop;
+    info->latent_size = codec->hidden;
     info->max_frames = engine->config.max_frames;
     info->has_text = engine->tokenizer != NULL;
     info->has_melody = lm->chroma_length > 0;

@@ -15,23 +15,29 @@ static float *take_scratch(size_t floats, smitin_error *error)
     return scratch;
 }
 
-smitin_status sm_engine_check_samples(const smitin_engine *engine, const float *samples,
-                                      size_t count, smitin_error *error)
+/* There are samples, and all are finite. */
+static smitin_status check_mono(const float *samples, size_t count, smitin_error *error)
 {
-    const size_t C = (size_t)engine->config.lm.channels;
     if (samples == NULL || count == 0)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
                        "there is no audio to encode: 0 samples were given");
-    if (count % C != 0)
-        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "%zu samples are not whole frames of the model's %zu channels; give "
-                       "interleaved samples",
-                       count, C);
     for (size_t i = 0; i < count; i++) {
         if (!isfinite(samples[i]))
             return sm_fail(error, SMITIN_ERROR_ARGUMENT, "sample %zu is not a finite number", i);
     }
     return SMITIN_OK;
+}
+
+smitin_status sm_engine_check_samples(const smitin_engine *engine, const float *samples,
+                                      size_t count, smitin_error *error)
+{
+    const size_t C = (size_t)engine->config.lm.channels;
+    if (samples != NULL && count % C != 0)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "%zu samples are not whole frames of the model's %zu channels; give "
+                       "interleaved samples",
+                       count, C);
+    return check_mono(samples, count, error);
 }
 
 size_t sm_engine_count_frames(const smitin_engine *engine, size_t count)
@@ -103,6 +109,24 @@ smitin_status smitin_engine_encode(const smitin_engine *engine, const float *sam
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
                        "room for %zu codes was given, but %zu are needed", capacity, needed);
     return sm_engine_encode_frames(engine, samples, count, codes, error);
+}
+
+smitin_status smitin_engine_latents(const smitin_engine *engine, const float *samples, size_t count,
+                                    float *latents, size_t capacity, smitin_error *error)
+{
+    const size_t frames = sm_codec_frames(engine->codec, count);
+    const size_t width = (size_t)engine->config.codec.hidden;
+    if (latents == NULL || capacity / width < frames)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "room for %zu numbers was given, but %zu frames have %zu", capacity, frames,
+                       frames * width);
+    SM_TRY(check_mono(samples, count, error));
+    float *scratch = take_scratch(sm_codec_scratch(engine->codec, frames), error);
+    if (scratch == NULL) return SMITIN_ERROR_MEMORY;
+    sm_codec_analyse(engine->codec, engine->kernels, engine->pool, samples, count, latents,
+                     scratch);
+    free(scratch);
+    return SMITIN_OK;
 }
 
 smitin_status smitin_engine_decode(const smitin_engine *engine, const int32_t *codes, size_t frames,

@@ -189,17 +189,19 @@ static smitin_status take_room(sm_recogniser *r, smitin_error *error)
     return sm_spectrum_new(&r->spectrum, FFT, error);
 }
 
-smitin_status sm_recogniser_open(sm_recogniser **out, const char *path, smitin_error *error)
+/* From an open file, or from `status` when it could not be opened; closes it. */
+static smitin_status load(sm_recogniser **out, sm_safetensors *file, smitin_status status,
+                          smitin_error *error)
 {
     *out = NULL;
-    sm_safetensors *file = NULL;
+    if (status == SMITIN_ERROR_FORMAT) { /* a damaged file of weights is a refusal of them */
+        status = SMITIN_ERROR_MODEL;
+        if (error != NULL) error->status = status;
+    }
+    if (status != SMITIN_OK) return status;
     sm_recogniser *r = calloc(1, sizeof *r);
     if (r != NULL) r->arena = sm_arena_new();
-    smitin_status status = r != NULL && r->arena != NULL
-                               ? sm_safetensors_open(&file, path, error)
-                               : sm_fail_memory(error, "the recogniser", sizeof *r);
-    if (status == SMITIN_ERROR_FORMAT && error != NULL) error->status = SMITIN_ERROR_MODEL;
-    if (status == SMITIN_ERROR_FORMAT) status = SMITIN_ERROR_MODEL;
+    if (r == NULL || r->arena == NULL) status = sm_fail_memory(error, "the recogniser", sizeof *r);
     if (status == SMITIN_OK) status = bind(r, file, error);
     if (status == SMITIN_OK) status = name_classes(r, file, error);
     if (status == SMITIN_OK) status = take_room(r, error);
@@ -209,6 +211,21 @@ smitin_status sm_recogniser_open(sm_recogniser **out, const char *path, smitin_e
     else
         sm_recogniser_free(r);
     return status;
+}
+
+smitin_status sm_recogniser_open(sm_recogniser **out, const char *path, smitin_error *error)
+{
+    sm_safetensors *file = NULL;
+    const smitin_status status = sm_safetensors_open(&file, path, error);
+    return load(out, file, status, error);
+}
+
+smitin_status sm_recogniser_parse(sm_recogniser **out, const void *data, size_t size,
+                                  const char *name, smitin_error *error)
+{
+    sm_safetensors *file = NULL;
+    const smitin_status status = sm_safetensors_parse(&file, data, size, name, error);
+    return load(out, file, status, error);
 }
 
 /* ---- Hearing ---- */

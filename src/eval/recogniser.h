@@ -29,6 +29,9 @@ typedef struct sm_recogniser sm_recogniser;
 
 /* SMITIN_ERROR_MODEL with all that is wrong with the file. */
 smitin_status sm_recogniser_open(sm_recogniser **recogniser, const char *path, smitin_error *error);
+/* The same from memory, which may go afterwards; `name` is used in messages. */
+smitin_status sm_recogniser_parse(sm_recogniser **recogniser, const void *data, size_t size,
+                                  const char *name, smitin_error *error);
 void sm_recogniser_free(sm_recogniser *recogniser); /* NULL is allowed */
 
 int sm_recogniser_features(const sm_recogniser *recogniser);

@@ -272,7 +272,47 @@ def table():
     save("table", "long", b"a,b\n" + b"x" * 5000 + b",1")
 
 
+def weights(channels=(2, 3), features=3, classes=2, meta="a,b", **changed):
+    """A recogniser of two blocks, all halves of 1/8 or 0; `changed` gives tensors other shapes."""
+    shapes, last = {}, 1
+    for i, c in enumerate(channels):
+        shapes["convs.%d.weight" % i] = [c, last, 3, 3]
+        for part in ("weight", "bias", "running_mean", "running_var"):
+            shapes["norms.%d.%s" % (i, part)] = [c]
+        last = c
+    shapes |= {"mix.weight": [features, 2 * last * (64 >> len(channels))], "mix.bias": [features],
+               "out.weight": [classes, features], "out.bias": [classes]}
+    shapes |= {k.replace("__", "."): v for k, v in changed.items()}
+    header, at = {} if meta is None else {"__metadata__": {"classes": meta}}, 0
+    for name, shape in shapes.items():
+        size = 2
+        for n in shape:
+            size *= n
+        header[name] = tensor("F16", shape, at, at + size)
+        at += size
+    return framed(json.dumps(header), struct.pack("<H", 0x3000) * (at // 2))
+
+
+def recogniser():
+    save("recogniser", "sound", weights())
+    save("recogniser", "one_block", weights(channels=(1,), features=1, classes=1, meta="x"))
+    save("recogniser", "six_blocks", weights(channels=(1,) * 6))
+    save("recogniser", "four_unnamed", weights(classes=4, meta=None))
+    save("recogniser", "two_unnamed", weights(meta=None))
+    save("recogniser", "names_short", weights(meta="a"))
+    save("recogniser", "names_empty", weights(meta=","))
+    save("recogniser", "no_channels", weights(convs__0__weight=[0, 1, 3, 3]))
+    save("recogniser", "flat", weights(convs__1__weight=[54]))
+    save("recogniser", "narrow", weights(mix__weight=[3, 5]))
+    save("recogniser", "many_classes", weights(classes=33, meta=",".join("c%d" % i for i in range(33))))
+    nan = bytearray(weights())
+    nan[-2:] = struct.pack("<H", 0x7E00)
+    save("recogniser", "nan", bytes(nan))
+    save("recogniser", "empty", framed("{}"))
+
+
 if __name__ == "__main__":
+    recogniser()
     safetensors()
     knob()
     config()
