@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where models lie; and where a checkout has it. */
 #define RECOGNISER_FILE "recogniser/recogniser.safetensors"
+#define RECOGNISER_HERE "training/floors/recogniser.safetensors"
 
 const char *const eval_embed_names[] = {"none", "codec", "recogniser", NULL};
 
@@ -24,7 +26,7 @@ size_t encoder_option_specs(encoder_options *o, option_spec *specs, size_t capac
         {NULL, "--embed", OPTION_CHOICE, &o->embed, 0, 0, eval_embed_names, "NAME",
          "encoder: recogniser (windows of 2 s, one a second), codec (frames), none"},
         {NULL, "--recogniser", OPTION_TEXT, &o->recogniser, 0, 0, NULL, "FILE",
-         "[models/recogniser/recogniser.safetensors, here or installed]"},
+         "its weights [the installed ones, or training/floors/recogniser.safetensors]"},
         {"-m", "--model", OPTION_TEXT, &o->model.model, 0, 0, NULL, "MODEL",
          "whose codec --embed codec takes [mini]"},
         {"-hf", "--hf-repo", OPTION_TEXT, &o->model.hf, 0, 0, NULL, "ORG/REPO",
@@ -42,12 +44,13 @@ static int open_recogniser(encoders *e, const char *file)
 {
     char path[1024];
     smitin_error error = {0};
-    if (file == NULL && !find_installed(RECOGNISER_FILE, path, sizeof path)) {
+    if (file == NULL && !find_installed(RECOGNISER_FILE, path, sizeof path) &&
+        !find_installed(RECOGNISER_HERE, path, sizeof path)) {
         fprintf(stderr,
-                "smitin: there is no %s here, under models/, $SMITIN_MODELS or the installed data; "
-                "give the recogniser's weights with --recogniser FILE "
+                "smitin: there is no %s under models/, $SMITIN_MODELS or the installed data, and no "
+                "%s here; give the recogniser's weights with --recogniser FILE "
                 "(training/floors/recogniser.py makes them)\n",
-                RECOGNISER_FILE);
+                RECOGNISER_FILE, RECOGNISER_HERE);
         return EXIT_REFUSED;
     }
     if (sm_recogniser_open(&e->recogniser, file != NULL ? file : path, &error) != SMITIN_OK)

@@ -165,7 +165,8 @@ def main():
     waves, marks = windows(held, 2000, 12)
     print("valid", [round(x, 3) for x in accuracy(hear(judge, waves), marks).tolist()])
     safetensors.torch.save_file({k: v.half() if v.is_floating_point() else v
-                                 for k, v in judge.state_dict().items()}, FILE)
+                                 for k, v in judge.state_dict().items()}, FILE,
+                                metadata={"classes": ",".join(TARGETS)})
 
 
 if __name__ == "__main__":
