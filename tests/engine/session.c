@@ -7,6 +7,7 @@
 
 #include "engine/session.h"
 #include "format/knob_file.h"
+#include "format/safetensors.h"
 
 #define MODEL TINY_MODEL
 
@@ -533,6 +534,38 @@ static void test_heads(void **state)
     smitin_engine_free(engine);
 }
 
+/* A codec's latents: those of the reference (tests/golden/make_codec.py), and room that is too
+ * small. */
+static void test_latents(void **state)
+{
+    (void)state;
+    enum { COUNT = 1013, FRAMES = 26, WIDTH = 16 };
+    smitin_engine *engine = open_tiny(2);
+    smitin_model_info info;
+    smitin_engine_info(engine, &info);
+    assert_int_equal(info.latent_size, WIDTH);
+    sm_safetensors *golden = NULL;
+    ASSERT_OK(sm_safetensors_open(&golden, MODEL "/codec_golden.safetensors", &error));
+    float samples[COUNT], expected[FRAMES * WIDTH], latents[FRAMES * WIDTH];
+    const sm_tensor *x = sm_safetensors_find(golden, "samples_1013"),
+                    *y = sm_safetensors_find(golden, "latents_1013");
+    assert_true(x != NULL && y != NULL);
+    ASSERT_OK(sm_tensor_to_f32(x, 0, COUNT, samples, &error));
+    ASSERT_OK(sm_tensor_to_f32(y, 0, FRAMES * WIDTH, expected, &error));
+    ASSERT_OK(smitin_engine_latents(engine, samples, COUNT, latents, FRAMES * WIDTH, &error));
+    /* As tests/codec/codec.c: f32 sums in another order. */
+    for (int i = 0; i < FRAMES * WIDTH; i++) ASSERT_NEAR(latents[i], expected[i], 2e-5);
+    ASSERT_FAILS(smitin_engine_latents(engine, samples, COUNT, latents, FRAMES * WIDTH - 1, &error),
+                 SMITIN_ERROR_ARGUMENT, "26 frames");
+    ASSERT_FAILS(smitin_engine_latents(engine, samples, 0, latents, FRAMES * WIDTH, &error),
+                 SMITIN_ERROR_ARGUMENT, "0 samples");
+    samples[5] = NAN;
+    ASSERT_FAILS(smitin_engine_latents(engine, samples, COUNT, latents, FRAMES * WIDTH, &error),
+                 SMITIN_ERROR_ARGUMENT, "sample 5");
+    sm_safetensors_close(golden);
+    smitin_engine_free(engine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -552,6 +585,7 @@ int main(void)
         cmocka_unit_test(test_turning_while_playing),
         cmocka_unit_test(test_a_failed_step_leaves_whole_frames),
         cmocka_unit_test(test_heads),
+        cmocka_unit_test(test_latents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
