@@ -47,8 +47,8 @@ static int open_recogniser(encoders *e, const char *file)
     if (file == NULL && !find_installed(RECOGNISER_FILE, path, sizeof path) &&
         !find_installed(RECOGNISER_HERE, path, sizeof path)) {
         fprintf(stderr,
-                "smitin: there is no %s under models/, $SMITIN_MODELS or the installed data, and no "
-                "%s here; give the recogniser's weights with --recogniser FILE "
+                "smitin: there is no %s under models/, $SMITIN_MODELS or the installed data, and "
+                "no %s here; give the recogniser's weights with --recogniser FILE "
                 "(training/floors/recogniser.py makes them)\n",
                 RECOGNISER_FILE, RECOGNISER_HERE);
         return EXIT_REFUSED;
