@@ -17,7 +17,7 @@ static const char *const format_names[] = {"wav", "flac", "ogg", "mp3", NULL};
 enum { FORMAT_WAV = 0, FORMAT_FLAC };
 
 typedef struct clips_options {
-    sm_clip_options clip;
+    sm_excerpt_options clip;
     const char *output, *title, *webmushra, *manifest;
     text_list ask;
     int format, bits;
@@ -66,7 +66,7 @@ static void name_clip(const clips_job *job, const char *path, const char *condit
 }
 
 static void add_manifest(clips_job *job, const char *clip_path, const char *file,
-                         const char *condition, const sm_clip *clip)
+                         const char *condition, const sm_excerpt *clip)
 {
     sm_sheet *s = job->sheet;
     const char *slash = strrchr(clip_path, '/');
@@ -91,8 +91,8 @@ static int add_clip(clips_job *job, const char *path)
     const clips_options *o = &job->options;
     smitin_error error = {0};
     char condition[128], where[2048];
-    sm_clip clip;
-    if (sm_clip_make(&clip, path, &o->clip, &error) != SMITIN_OK) {
+    sm_excerpt clip;
+    if (sm_excerpt_make(&clip, path, &o->clip, &error) != SMITIN_OK) {
         if (error.status == SMITIN_ERROR_MEMORY) return report_error(&error);
         fprintf(stderr, "smitin: skipped: %s\n", error.message);
         return EXIT_DONE;
@@ -105,7 +105,7 @@ static int add_clip(clips_job *job, const char *path)
         sm_listen_clip *at = &job->clips[job->count];
         *at = (sm_listen_clip){strdup(where), strdup(path), strdup(condition), clip.seconds};
         if (at->path == NULL || at->file == NULL || at->condition == NULL) {
-            sm_clip_free(&clip);
+            sm_excerpt_free(&clip);
             return eval_no_memory();
         }
         job->count++;
@@ -114,7 +114,7 @@ static int add_clip(clips_job *job, const char *path)
             fprintf(stderr, "smitin: '%s' has %.1f LUFS where %.1f were asked for\n", where,
                     clip.lufs, o->clip.lufs);
     }
-    sm_clip_free(&clip);
+    sm_excerpt_free(&clip);
     return status == SMITIN_OK ? EXIT_DONE : report_error(&error);
 }
 

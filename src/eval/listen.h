@@ -3,7 +3,7 @@
 #ifndef SMITIN_EVAL_LISTEN_H
 #define SMITIN_EVAL_LISTEN_H
 
-#include "clips.h"
+#include "excerpt.h"
 
 /* A clip that was written to disk. */
 typedef struct sm_listen_clip {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Owns clips: a part of a file through the chain that every output goes through. */
-#include "clips.h"
+#include "excerpt.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "../audio/audio.h"
 #include "../audio/master.h"
 
-void sm_clip_free(sm_clip *clip)
+void sm_excerpt_free(sm_excerpt *clip)
 {
     free(clip->samples);
     memset(clip, 0, sizeof *clip);
@@ -39,7 +39,7 @@ static smitin_status collect(void *user, const float *samples, size_t frames, sm
 }
 
 /* Gain and limiter, in place. */
-static smitin_status master(sm_clip *clip, sm_audio *audio, bool limit, smitin_error *error)
+static smitin_status master(sm_excerpt *clip, sm_audio *audio, bool limit, smitin_error *error)
 {
     const sm_master_options options = {.channels = audio->channels,
                                        .rate = audio->sample_rate,
@@ -64,8 +64,8 @@ static smitin_status master(sm_clip *clip, sm_audio *audio, bool limit, smitin_e
     return status;
 }
 
-smitin_status sm_clip_make(sm_clip *clip, const char *path, const sm_clip_options *options,
-                           smitin_error *error)
+smitin_status sm_excerpt_make(sm_excerpt *clip, const char *path, const sm_excerpt_options *options,
+                              smitin_error *error)
 {
     sm_audio audio;
     memset(clip, 0, sizeof *clip);
