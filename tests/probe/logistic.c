@@ -1,30 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Logistic regression against scikit-learn's answers (tests/golden/make_logistic.py) and against
  * itself. */
-#include "../common.h"
-#include "../../src/format/safetensors.h"
+#include "golden.h"
 #include "../../src/probe/probe.h"
 
 static const char *fixtures;
-
-static const sm_tensor *find(const sm_safetensors *file, const char *name, const char *part)
-{
-    char full[64];
-    snprintf(full, sizeof full, "%s.%s", name, part);
-    const sm_tensor *tensor = sm_safetensors_find(file, full);
-    if (tensor == NULL) fail_msg("%s is missing", full);
-    return tensor;
-}
-
-/* A copy of a tensor's bytes, which need not be aligned in the file. */
-static void *copy(const sm_tensor *tensor)
-{
-    size_t size = tensor->count * sm_dtype_size(tensor->dtype);
-    void *out = malloc(size);
-    assert_non_null(out);
-    memcpy(out, tensor->data, size);
-    return out;
-}
 
 static void compare(const sm_safetensors *file, const char *name)
 {
