@@ -189,6 +189,12 @@ SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_heads(const smitin_engin
                                                               const float *clips, size_t N,
                                                               size_t count, float *z,
                                                               smitin_error *error);
+/* The same averaged over the last `columns` columns, 1 (equal to smitin_engine_heads) to the frames
+ * of a clip. */
+SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_mean_heads(const smitin_engine *engine,
+                                                                   const float *clips, size_t N,
+                                                                   size_t count, int columns,
+                                                                   float *z, smitin_error *error);
 
 /* ---- Knobs: a trait's directions
  * ----------------------------------------------------------------- */

@@ -5,14 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rows of one pass: enough to share each weight among many columns, few enough to stay in memory.
- */
-enum { HEADS_ROWS = 8 };
+/* Rows of one pass, and columns of all its rows together: enough to share each weight among many
+ * columns, few enough to stay in memory. */
+enum { HEADS_ROWS = 8, HEADS_COLUMNS = 1600 };
 
 typedef struct capture {
     float *z;          /* [rows, L, H, D] */
     size_t layer_size; /* H * D */
     int layers;
+    int columns; /* averaged, the last ones */
 } capture;
 
 static bool capture_wants(void *user, const sm_tap_site *site)
@@ -25,11 +26,14 @@ static bool capture_wants(void *user, const sm_tap_site *site)
 static void capture_visit(void *user, const sm_tap_site *site, float *z)
 {
     const capture *c = user;
+    const size_t size = c->layer_size, last = (size_t)site->columns - 1;
     for (int row = 0; row < site->rows; row++) {
-        const float *last =
-            z + ((size_t)row * (size_t)site->columns + (size_t)site->columns - 1) * c->layer_size;
-        float *to = c->z + ((size_t)row * (size_t)c->layers + (size_t)site->layer) * c->layer_size;
-        memcpy(to, last, c->layer_size * sizeof(float));
+        const float *columns = z + (size_t)row * (size_t)site->columns * size;
+        float *to = c->z + ((size_t)row * (size_t)c->layers + (size_t)site->layer) * size;
+        memcpy(to, columns + last * size, size * sizeof(float));
+        for (int n = 1; n < c->columns; n++)
+            for (size_t i = 0; i < size; i++) to[i] += columns[(last - (size_t)n) * size + i];
+        for (size_t i = 0; i < size && c->columns > 1; i++) to[i] /= (float)c->columns;
     }
 }
 
@@ -94,22 +98,42 @@ static smitin_status pass_load(pass *p, const smitin_engine *engine, int row, co
 smitin_status smitin_engine_heads(const smitin_engine *engine, const float *clips, size_t N,
                                   size_t count, float *z, smitin_error *error)
 {
-    if (clips == NULL || z == NULL || N == 0 || count == 0)
-        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "smitin_engine_heads needs at least one clip of one sample");
-    const sm_lm_config *lm = &engine->config.lm;
-    const size_t frames = sm_engine_count_frames(engine, count);
+    return smitin_engine_mean_heads(engine, clips, N, count, 1, z, error);
+}
+
+static smitin_status check_heads(const smitin_engine *engine, size_t frames, int columns,
+                                 smitin_error *error)
+{
     if (frames > (size_t)engine->config.max_frames)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
                        "clips of %zu frames are longer than the model's %d; cut them", frames,
                        engine->config.max_frames);
-    capture c = {.z = z, .layer_size = (size_t)lm->hidden, .layers = lm->layers};
+    if (columns < 1 || (size_t)columns > frames)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "cannot average over the last %d steps of clips of %zu frames", columns,
+                       frames);
+    return SMITIN_OK;
+}
+
+smitin_status smitin_engine_mean_heads(const smitin_engine *engine, const float *clips, size_t N,
+                                       size_t count, int columns, float *z, smitin_error *error)
+{
+    if (clips == NULL || z == NULL || N == 0 || count == 0)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "reading heads needs at least one clip of one sample");
+    const sm_lm_config *lm = &engine->config.lm;
+    const size_t frames = sm_engine_count_frames(engine, count);
+    SM_TRY(check_heads(engine, frames, columns, error));
+    capture c = {
+        .z = z, .layer_size = (size_t)lm->hidden, .layers = lm->layers, .columns = columns};
     const sm_tap tap = {.user = &c, .wants = capture_wants, .visit = capture_visit};
+    size_t most = HEADS_COLUMNS / (frames + 1);
+    most = most < 1 ? 1 : most > HEADS_ROWS ? HEADS_ROWS : most;
 
     smitin_status status = SMITIN_OK;
     pass p = {0};
-    for (size_t first = 0; first < N && status == SMITIN_OK; first += HEADS_ROWS) {
-        const int rows = N - first < HEADS_ROWS ? (int)(N - first) : HEADS_ROWS;
+    for (size_t first = 0; first < N && status == SMITIN_OK; first += most) {
+        const int rows = (int)(N - first < most ? N - first : most);
         if (rows != p.rows) {
             pass_free(&p);
             SM_TRY_OR(pass_new(&p, engine, rows, (int)frames, error), status, done);

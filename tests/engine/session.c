@@ -5,6 +5,7 @@
 
 #include <malloc.h>
 
+#include "engine/engine.h"
 #include "engine/session.h"
 #include "format/knob_file.h"
 #include "format/safetensors.h"
@@ -521,7 +522,7 @@ static void test_heads(void **state)
     (void)state;
     smitin_engine *engine = open_tiny(2);
     enum { CLIPS = 10, SAMPLES = 40 * 8 };
-    static float clips[CLIPS * SAMPLES], together[CLIPS * 96], alone[96];
+    static float clips[CLIPS * SAMPLES], together[CLIPS * 96], again[CLIPS * 96], alone[96];
     for (int i = 0; i < CLIPS * SAMPLES; i++)
         clips[i] = 0.4f * (float)sin(0.01 * i * (1 + i / SAMPLES));
     ASSERT_OK(smitin_engine_heads(engine, clips, CLIPS, SAMPLES, together, &error));
@@ -531,6 +532,58 @@ static void test_heads(void **state)
     }
     ASSERT_FAILS(smitin_engine_heads(engine, clips, 0, SAMPLES, together, &error),
                  SMITIN_ERROR_ARGUMENT, "one clip");
+    ASSERT_OK(smitin_engine_mean_heads(engine, clips, CLIPS, SAMPLES, 1, again, &error));
+    assert_memory_equal(again, together, sizeof again);
+    ASSERT_FAILS(smitin_engine_mean_heads(engine, clips, 1, SAMPLES, 9, alone, &error),
+                 SMITIN_ERROR_ARGUMENT, "last 9 steps");
+    ASSERT_FAILS(smitin_engine_mean_heads(engine, clips, 1, SAMPLES, 0, alone, &error),
+                 SMITIN_ERROR_ARGUMENT, "last 0 steps");
+    smitin_engine_free(engine);
+}
+
+typedef struct columns_seen {
+    double sum[96]; /* [L, H * D], of the last `wanted` columns */
+    int wanted;
+} columns_seen;
+
+static bool see_all(void *user, const sm_tap_site *site)
+{
+    (void)user, (void)site;
+    return true;
+}
+
+static void see_columns(void *user, const sm_tap_site *site, float *z)
+{
+    columns_seen *seen = user;
+    for (int t = site->columns - seen->wanted; t < site->columns; t++)
+        for (int i = 0; i < 32; i++) seen->sum[site->layer * 32 + i] += (double)z[t * 32 + i];
+}
+
+/* The mean of what the last columns show, from the model itself. */
+static void test_mean_heads(void **state)
+{
+    (void)state;
+    smitin_engine *engine = open_tiny(1);
+    enum { FRAMES = 8, SAMPLES = 40 * FRAMES, K = 4, WANTED = 5 };
+    float clip[SAMPLES], z[96];
+    int32_t codes[K * FRAMES], cells[K * (FRAMES + K)];
+    for (int i = 0; i < SAMPLES; i++) clip[i] = 0.4f * (float)sin(0.02 * i + 1e-4 * i * i);
+    ASSERT_OK(smitin_engine_mean_heads(engine, clip, 1, SAMPLES, WANTED, z, &error));
+
+    ASSERT_OK(smitin_engine_encode(engine, clip, SAMPLES, codes, K * FRAMES, &error));
+    sm_delay grid;
+    sm_delay_init(&grid, FRAMES, K, 1, 64, cells);
+    sm_delay_prompt(&grid, codes, FRAMES, FRAMES);
+    sm_lm_state *lm = NULL;
+    const sm_lm_state_options options = {
+        .rows = 1, .max_columns = FRAMES + 1, .max_batch = FRAMES + 1, .cache = engine->cache};
+    ASSERT_OK(sm_lm_state_new(&lm, engine->lm, &options, &error));
+    columns_seen seen = {.wanted = WANTED};
+    const sm_tap tap = {.user = &seen, .wants = see_all, .visit = see_columns};
+    sm_lm_forward(lm, engine->kernels, engine->pool, cells, FRAMES + 1, &tap, 1, NULL, NULL);
+    /* Five floats of up to some units are added and divided: half a dozen roundings. */
+    for (int i = 0; i < 96; i++) ASSERT_NEAR(z[i], seen.sum[i] / WANTED, 2e-6);
+    sm_lm_state_free(lm);
     smitin_engine_free(engine);
 }
 
@@ -586,6 +639,7 @@ int main(void)
         cmocka_unit_test(test_a_failed_step_leaves_whole_frames),
         cmocka_unit_test(test_heads),
         cmocka_unit_test(test_latents),
+        cmocka_unit_test(test_mean_heads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
