@@ -42,7 +42,7 @@ static int correlate_with(sm_sheet *sheet, const sm_ratings *ratings, const mos_
     if (status == SMITIN_OK) status = sm_sheet_csv(files, &text, &error);
     if (status == SMITIN_OK)
         status = sm_table_parse(&tables[1], text, strlen(text), names[1], &error);
-    if (status == SMITIN_OK) status = sm_table_read(&tables[0], o->success, &error);
+    if (status == SMITIN_OK) status = sm_table_read(&tables[0], o->success, false, &error);
     code = status == SMITIN_OK ? eval_correlate(sheet, tables, names, 2, &o->correlate)
                                : report_error(&error);
     free(text);

@@ -214,6 +214,11 @@ const char *sm_dataset_track(const sm_dataset *dataset, size_t clip)
     return dataset->library.tracks[dataset->deal.clips[clip].background].name;
 }
 
+double sm_dataset_start(const sm_dataset *dataset, size_t clip)
+{
+    return (double)dataset->deal.clips[clip].background_start / SM_BLOCKS_PER_SECOND;
+}
+
 /* Add the stems of a track that are, or are not, the target. */
 static smitin_status add_stems(const sm_dataset *dataset, long track, int start, bool target,
                                float *samples, smitin_error *error)

@@ -71,6 +71,8 @@ bool sm_dataset_label(const sm_dataset *dataset, size_t clip);
 bool sm_dataset_is_test(const sm_dataset *dataset, size_t clip);
 /* Name of the track the clip's background comes from. */
 const char *sm_dataset_track(const sm_dataset *dataset, size_t clip);
+/* Seconds into that track. */
+double sm_dataset_start(const sm_dataset *dataset, size_t clip);
 /* Fill samples [clip_samples], interleaved. */
 smitin_status sm_dataset_clip(sm_dataset *dataset, size_t clip, float *samples,
                               smitin_error *error);

@@ -53,8 +53,7 @@ static bool usable(const sm_deal *deal, const sm_track *track, int start, wish w
     return fills(track, start, deal->length, want == WITH);
 }
 
-/* FNV-1a over the seed and the name, stirred: near names must not stay neighbours. */
-static uint64_t hash_name(uint64_t seed, const char *name)
+uint64_t sm_hash_name(uint64_t seed, const char *name)
 {
     uint64_t hash = UINT64_C(14695981039346656037);
     for (int i = 0; i < 8; i++) hash = (hash ^ (seed >> (8 * i) & 255)) * UINT64_C(1099511628211);
@@ -82,7 +81,7 @@ static int by_hash(const void *a, const void *b)
 static candidate look_at(const sm_deal *deal, const sm_library *library, size_t index)
 {
     const sm_track *track = &library->tracks[index];
-    candidate out = {.hash = hash_name(deal->seed, track->key), .track = index, .first = -1};
+    candidate out = {.hash = sm_hash_name(deal->seed, track->key), .track = index, .first = -1};
     for (int start = 0; start + deal->length <= track->blocks; start++) {
         bool with = usable(deal, track, start, WITH);
         if (!with && !usable(deal, track, start, WITHOUT)) continue;
@@ -187,7 +186,7 @@ static smitin_status fill_windows(const sm_deal *deal, sm_library *library, size
     if (windows->starts == NULL) return sm_fail_memory(error, track->name, (size_t)source->last);
     for (int start = source->first; start + deal->length <= source->last; start++)
         if (usable(deal, track, start, want)) windows->starts[windows->count++] = start;
-    uint64_t seed = hash_name(deal->seed, track->key);
+    uint64_t seed = sm_hash_name(deal->seed, track->key);
     for (size_t i = windows->count; i > 1; i--) {
         size_t j = (size_t)(sm_uniform(seed, (uint32_t)i, want == WITH, SM_RNG_DATA) * (double)i);
         int swap = windows->starts[i - 1];

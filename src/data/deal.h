@@ -47,4 +47,7 @@ typedef struct sm_deal {
  * and seed are given; pairs may become fewer. */
 smitin_status sm_deal_clips(sm_deal *deal, sm_library *library, smitin_error *error);
 
+/* FNV-1a over the seed and the name, stirred: near names must not stay neighbours. */
+uint64_t sm_hash_name(uint64_t seed, const char *name);
+
 #endif

@@ -14,9 +14,7 @@ typedef struct labels {
     long path, split, labels, group; /* columns; split and group may be -1 */
 } labels;
 
-/* Whether `trait` is one of the labels, which ";" or "|" separates; without regard to case and to
- * blanks around. */
-static bool has_label(const char *list, const char *trait)
+bool sm_labels_have(const char *list, const char *trait)
 {
     const size_t wanted = strlen(trait);
     for (const char *at = list;; at++) {
@@ -30,8 +28,7 @@ static bool has_label(const char *list, const char *trait)
     }
 }
 
-/* Whether a path stays below the folder it is joined to. */
-static bool stays_below(const char *path)
+bool sm_path_stays_below(const char *path)
 {
     if (path[0] == '\0' || path[0] == '/' || strlen(path) > 1000) return false;
     for (const char *at = path; at != NULL; at = strchr(at, '/')) {
@@ -53,7 +50,7 @@ static smitin_status add_row(const labels *l, size_t row, smitin_error *error)
     const char *path = cells[l->path], *split = l->split >= 0 ? cells[l->split] : "";
     const size_t line = l->table->lines[row];
     sm_side side;
-    if (!stays_below(path)) {
+    if (!sm_path_stays_below(path)) {
         sm_library_note(l->library, "skipped: '%s', line %zu: '%.200s' is no path below the audio",
                         l->file, line, path);
     } else if (!parse_side(split, &side)) {
@@ -69,7 +66,7 @@ static smitin_status add_row(const labels *l, size_t row, smitin_error *error)
             sm_library_track(l->library, path, group[0] != '\0' ? group : path, 1, &track, error));
         track->side = side;
         return sm_library_stem(l->library, track, l->audio, path,
-                               has_label(cells[l->labels], l->trait), error);
+                               sm_labels_have(cells[l->labels], l->trait), error);
     }
     return SMITIN_OK;
 }
@@ -130,7 +127,7 @@ smitin_status sm_library_add_labels(sm_library *library, const char *file, const
                                     const char *trait, smitin_error *error)
 {
     sm_table table;
-    smitin_status status = sm_table_read(&table, file, error);
+    smitin_status status = sm_table_read(&table, file, false, error);
     labels l = {.library = library, .table = &table, .file = file, .audio = audio, .trait = trait};
     if (status == SMITIN_OK) status = add_table(&l, error);
     sm_table_free(&table);

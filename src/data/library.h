@@ -79,6 +79,15 @@ void sm_library_settle_sides(sm_library *library, const char *title);
 /* By name, as they must be when clips are chosen. */
 void sm_library_sort(sm_library *library);
 
+/* Whether `trait` is one of the labels, which ";" or "|" separates; without regard to case and to
+ * blanks around. */
+bool sm_labels_have(const char *list, const char *trait);
+/* Whether a path from a table stays below the folder it is joined to. */
+bool sm_path_stays_below(const char *path);
+/* Whether a name ends like one of an audio file. */
+bool sm_path_is_audio(const char *name);
+/* A copy in the arena; NULL when memory is short. */
+char *sm_arena_text(sm_arena *arena, const char *text);
 /* "folder/name", to free(); NULL when memory is short. */
 char *sm_path_join(const char *folder, const char *name);
 /* Visible entries of a folder in bytewise order, with scandir's ownership and result. */
@@ -88,8 +97,13 @@ int sm_path_list(const char *folder, struct dirent ***names);
  * and with its last stem a track. */
 smitin_status sm_library_listen(sm_library *library, smitin_error *error);
 
-/* `frames` frames of `channels` (1 or 2) at `rate` from `block` on, added to `samples`,
- * interleaved; past its end a stem is silent. */
+/* `frames` frames of `channels` (1 or 2) at `rate` from `start` seconds of a file on, added to
+ * `samples`, interleaved; *made is how many there were before the file's end. The file's own rate
+ * and length are what its header says. */
+smitin_status sm_sound_add(const char *path, int file_rate, double file_seconds, double start,
+                           int channels, int rate, float *samples, size_t frames, size_t *made,
+                           smitin_error *error);
+/* The same of a stem from `block` on; past its end a stem is silent. */
 smitin_status sm_stem_add(const sm_stem *stem, int block, int channels, int rate, float *samples,
                           size_t frames, smitin_error *error);
 

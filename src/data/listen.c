@@ -85,21 +85,31 @@ smitin_status sm_library_listen(sm_library *library, smitin_error *error)
     return SMITIN_OK;
 }
 
+smitin_status sm_sound_add(const char *path, int file_rate, double file_seconds, double start,
+                           int channels, int rate, float *samples, size_t frames, size_t *made,
+                           smitin_error *error)
+{
+    const double seconds = (double)frames / rate;
+    *made = 0;
+    /* Shorter than half a sample: nothing is left. */
+    if (start >= file_seconds - 0.5 / file_rate) return SMITIN_OK;
+    double before = file_rate == rate ? 0.0 : fmin(start, MARGIN_SECONDS);
+    double after = file_rate == rate ? 0.0 : MARGIN_SECONDS;
+    sm_audio part;
+    SM_TRY(sm_audio_read_as(&part, path, channels, rate, start - before, before + seconds + after,
+                            error));
+    size_t skip = (size_t)lround(before * rate), C = (size_t)channels;
+    size_t left = part.frames > skip ? part.frames - skip : 0;
+    *made = frames < left ? frames : left;
+    for (size_t i = 0; i < *made * C; i++) samples[i] += part.samples[skip * C + i];
+    sm_audio_free(&part);
+    return SMITIN_OK;
+}
+
 smitin_status sm_stem_add(const sm_stem *stem, int block, int channels, int rate, float *samples,
                           size_t frames, smitin_error *error)
 {
-    double start = (double)block / SM_BLOCKS_PER_SECOND, seconds = (double)frames / rate;
-    /* Shorter than half a sample: nothing is left. */
-    if (start >= stem->seconds - 0.5 / stem->rate) return SMITIN_OK;
-    double before = stem->rate == rate ? 0.0 : fmin(start, MARGIN_SECONDS);
-    double after = stem->rate == rate ? 0.0 : MARGIN_SECONDS;
-    sm_audio part;
-    SM_TRY(sm_audio_read_as(&part, stem->path, channels, rate, start - before,
-                            before + seconds + after, error));
-    size_t skip = (size_t)lround(before * rate), C = (size_t)channels;
-    size_t left = part.frames > skip ? part.frames - skip : 0;
-    for (size_t i = 0; i < (frames < left ? frames : left) * C; i++)
-        samples[i] += part.samples[skip * C + i];
-    sm_audio_free(&part);
-    return SMITIN_OK;
+    size_t made;
+    return sm_sound_add(stem->path, stem->rate, stem->seconds, (double)block / SM_BLOCKS_PER_SECOND,
+                        channels, rate, samples, frames, &made, error);
 }

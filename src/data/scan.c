@@ -40,8 +40,7 @@ void sm_library_free(sm_library *library)
     memset(library, 0, sizeof *library);
 }
 
-/* A copy in the arena. */
-static char *keep(sm_arena *arena, const char *text)
+char *sm_arena_text(sm_arena *arena, const char *text)
 {
     size_t size = strlen(text) + 1;
     char *copy = SM_TAKE(arena, size, char);
@@ -63,7 +62,7 @@ void sm_library_note(sm_library *library, const char *format, ...)
         library->notes = larger;
         library->notes_capacity = wanted;
     }
-    char *copy = keep(library->arena, line);
+    char *copy = sm_arena_text(library->arena, line);
     if (copy != NULL) library->notes[library->notes_count++] = copy;
 }
 
@@ -78,8 +77,8 @@ smitin_status sm_library_track(sm_library *library, const char *name, const char
         library->tracks = larger;
         library->capacity = wanted;
     }
-    sm_track track = {.name = keep(library->arena, name),
-                      .key = keep(library->arena, key),
+    sm_track track = {.name = sm_arena_text(library->arena, name),
+                      .key = sm_arena_text(library->arena, key),
                       .stems = SM_TAKE(library->arena, stems, sm_stem)};
     if (track.name == NULL || track.key == NULL || track.stems == NULL)
         return sm_fail_memory(error, name, (size_t)stems);
@@ -100,14 +99,15 @@ smitin_status sm_library_stem(sm_library *library, sm_track *track, const char *
                               const char *name, bool target, smitin_error *error)
 {
     char *path = sm_path_join(folder, name);
-    sm_stem stem = {.path = path == NULL ? NULL : keep(library->arena, path), .target = target};
+    sm_stem stem = {.path = path == NULL ? NULL : sm_arena_text(library->arena, path),
+                    .target = target};
     free(path);
     if (stem.path == NULL) return sm_fail_memory(error, name, 0);
     track->stems[track->count++] = stem;
     return SMITIN_OK;
 }
 
-static bool is_audio(const char *name)
+bool sm_path_is_audio(const char *name)
 {
     static const char *const suffixes[] = {".wav", ".flac", ".ogg",  ".oga",  ".opus",
                                            ".mp3", ".aif",  ".aiff", ".aifc", ".au",
@@ -170,7 +170,7 @@ static smitin_status sort_entries(queue *folders, const char *path, int depth,
             continue;
         }
         /* What cannot be looked at is handed on, so that its reader can say why. */
-        if (is_audio(names[i]->d_name) && (!found || S_ISREG(info.st_mode))) {
+        if (sm_path_is_audio(names[i]->d_name) && (!found || S_ISREG(info.st_mode))) {
             struct dirent *entry = names[i];
             memmove(names + *audio + 1, names + *audio, (size_t)(i - *audio) * sizeof *names);
             names[(*audio)++] = entry;

@@ -10,6 +10,7 @@
 typedef struct reader {
     char *at, *end;
     char separator;
+    bool plain; /* quotes are text */
     size_t line;
     const char *name;
     smitin_error *error;
@@ -21,7 +22,7 @@ static smitin_status read_field(reader *r, char **field, bool *more)
     const size_t start = r->line;
     *field = r->at;
     char *out = r->at;
-    if (r->at < r->end && *r->at == '"') {
+    if (r->at < r->end && *r->at == '"' && !r->plain) {
         r->at++;
         for (;; r->at++) {
             if (r->at == r->end)
@@ -125,8 +126,8 @@ static smitin_status read_rows(sm_table *table, reader *r, char **fields)
     return SMITIN_OK;
 }
 
-smitin_status sm_table_parse(sm_table *table, const char *text, size_t size, const char *name,
-                             smitin_error *error)
+static smitin_status parse(sm_table *table, const char *text, size_t size, const char *name,
+                           bool plain, smitin_error *error)
 {
     memset(table, 0, sizeof *table);
     if (size > SM_TABLE_BYTES_MAX)
@@ -145,8 +146,8 @@ smitin_status sm_table_parse(sm_table *table, const char *text, size_t size, con
     } else {
         if (size > 0) memcpy(table->text, text, size);
         table->text[size] = '\0';
-        reader r = {table->text, table->text + size, ',', 1, name, error};
-        r.separator = separator_of(r.at, r.end);
+        reader r = {table->text, table->text + size, '\t', plain, 1, name, error};
+        if (!plain) r.separator = separator_of(r.at, r.end);
         status = read_rows(table, &r, fields);
     }
     free(fields);
@@ -154,15 +155,34 @@ smitin_status sm_table_parse(sm_table *table, const char *text, size_t size, con
     return status;
 }
 
-smitin_status sm_table_read(sm_table *table, const char *path, smitin_error *error)
+smitin_status sm_table_parse(sm_table *table, const char *text, size_t size, const char *name,
+                             smitin_error *error)
+{
+    return parse(table, text, size, name, false, error);
+}
+
+/* Without blanks around it, in place. */
+static char *trim(char *text)
+{
+    while (*text == ' ' || *text == '\t') text++;
+    size_t length = strlen(text);
+    while (length > 0 && (text[length - 1] == ' ' || text[length - 1] == '\t')) length--;
+    text[length] = '\0';
+    return text;
+}
+
+smitin_status sm_table_read(sm_table *table, const char *path, bool plain, smitin_error *error)
 {
     sm_filemap map = {0};
     memset(table, 0, sizeof *table);
     SM_TRY(sm_filemap_open(&map, path, error));
-    const smitin_status status =
-        sm_table_parse(table, (const char *)map.data, map.size, path, error);
+    const smitin_status status = parse(table, (const char *)map.data, map.size, path, plain, error);
     sm_filemap_close(&map);
-    return status;
+    SM_TRY(status);
+    for (size_t i = 0; i < table->columns; i++) table->header[i] = trim(table->header[i]);
+    for (size_t i = 0; i < table->rows * table->columns; i++)
+        table->cells[i] = trim(table->cells[i]);
+    return SMITIN_OK;
 }
 
 void sm_table_free(sm_table *table)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tables of text: CSV as RFC 4180 has it. */
+/* Tables of text: CSV as RFC 4180 has it. Internal to this room. */
 #ifndef SMITIN_DATA_TABLE_H
 #define SMITIN_DATA_TABLE_H
 
@@ -25,8 +25,8 @@ typedef struct sm_table {
  * a BOM and empty lines are skipped; lines have any length. On failure the table is zeroed. */
 smitin_status sm_table_parse(sm_table *table, const char *text, size_t size, const char *name,
                              smitin_error *error);
-/* The same of a file. */
-smitin_status sm_table_read(sm_table *table, const char *path, smitin_error *error);
+/* The same of a file, blanks around cells removed; `plain`: separated by tabs, quotes are text. */
+smitin_status sm_table_read(sm_table *table, const char *path, bool plain, smitin_error *error);
 void sm_table_free(sm_table *table); /* safe on a zeroed struct */
 /* Column of that name, -1 when there is none. */
 long sm_table_column(const sm_table *table, const char *name);

@@ -29,4 +29,13 @@ static inline int sm_task_width(sm_task task, int classes)
     return task == SM_TASK_MULTICLASS ? 1 : classes;
 }
 
+/* One labelled stretch of audio. */
+typedef struct sm_clip {
+    const char *path;     /* below the folder of the audio */
+    const char *track;    /* clips of one recording share it */
+    double start;         /* seconds into the file */
+    sm_split split;
+    const double *values; /* [sm_task_width]: 0 or 1 of each trait, the class's number, or numbers */
+} sm_clip;
+
 #endif
