@@ -3,6 +3,7 @@
  * calibration -> a knob file, its accuracies as CSV and as a heat map. */
 #include "calibrate.h"
 #include "common.h"
+#include "pairs.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -10,23 +11,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../src/data/dataset.h"
 #include "../src/probe/probe.h"
-
-static const char *const recipe_names[] = {"random", "paired", NULL};
-static const char *const layout_names[] = {"auto", "stems", "musdb18hq", "moisesdb", "slakh", NULL};
-enum { LAYOUT_STEMS = 1 };
-
-enum { CLIPS_A_PASS = 16 };
 
 /* A rise in mean presence that seeds alone do not make. */
 static const double SMALLEST_RISE = 0.05;
 
 typedef struct train_options {
     model_options model;
-    const char *stems, *target, *labels, *audio, *trait, *with, *without, *name, *output, *licence;
-    int recipe, layout, pairs, calibrate_pieces;
-    double seconds, test_share, seed, C, calibrate_seconds;
+    pairs_options pairs;
+    const char *labels, *audio, *trait, *name, *output, *licence;
+    int calibrate_pieces;
+    double C, calibrate_seconds;
     bool quiet;
 } train_options;
 
@@ -56,24 +51,11 @@ static int open_data(train_job *job)
 {
     const train_options *o = &job->options;
     smitin_error error = {0};
-    const sm_dataset_options options = {.recipe = (sm_recipe)o->recipe,
-                                        .seconds = o->seconds,
-                                        .sample_rate = job->info.sample_rate,
-                                        .channels = job->info.channels,
-                                        .pairs = o->pairs,
-                                        .test_share = o->test_share,
-                                        .seed = (uint64_t)o->seed};
-    smitin_status status;
-    if (o->labels != NULL)
-        status =
-            sm_dataset_open_labels(&job->dataset, o->labels, o->audio, o->trait, &options, &error);
-    else if (o->stems == NULL)
-        status = sm_dataset_open_folders(&job->dataset, o->with, o->without, &options, &error);
-    else if (o->layout == LAYOUT_STEMS)
-        status = sm_dataset_open_stems(&job->dataset, o->stems, o->target, &options, &error);
-    else
-        status = sm_dataset_open_layout(&job->dataset, layout_names[o->layout], o->stems, o->target,
-                                        &options, &error);
+    const sm_dataset_options options = pairs_dataset_options(&o->pairs, &job->info);
+    const smitin_status status =
+        o->labels != NULL
+            ? sm_dataset_open_labels(&job->dataset, o->labels, o->audio, o->trait, &options, &error)
+            : pairs_open(&job->dataset, &o->pairs, &job->info, &error);
     if (status != SMITIN_OK) return report_error(&error);
     for (size_t n = 0; sm_dataset_note(job->dataset, n) != NULL; n++)
         fprintf(stderr, "smitin: %s\n", sm_dataset_note(job->dataset, n));
@@ -92,38 +74,38 @@ static void keep_prompt(train_job *job, size_t clip, const float *samples)
     memcpy(job->prompts + (size_t)job->prompts_count++ * count, samples, count * sizeof(float));
 }
 
+static int fill_clip(void *user, size_t clip, float *samples, bool *skip)
+{
+    train_job *job = user;
+    smitin_error error = {0};
+    (void)skip;
+    job->label[clip] = sm_dataset_label(job->dataset, clip) ? 1 : 0;
+    job->test[clip] = sm_dataset_is_test(job->dataset, clip) ? 1 : 0;
+    if (sm_dataset_clip(job->dataset, clip, samples, &error) != SMITIN_OK)
+        return report_error(&error);
+    keep_prompt(job, clip, samples);
+    return EXIT_DONE;
+}
+
 static int read_heads(train_job *job)
 {
     const size_t N = sm_dataset_count(job->dataset), count = sm_dataset_clip_samples(job->dataset);
     const size_t width = (size_t)job->info.layers * (size_t)job->info.hidden_size;
-    smitin_error error = {0};
     job->z = calloc(N * width, sizeof(float));
     job->label = calloc(N, 1);
     job->test = calloc(N, 1);
     job->prompts = calloc((size_t)job->options.calibrate_pieces * count, sizeof(float));
-    float *clips = calloc(CLIPS_A_PASS * count, sizeof(float));
-    int code = EXIT_DONE;
-    if (job->z == NULL || job->label == NULL || job->test == NULL || job->prompts == NULL ||
-        clips == NULL)
-        code = fail_memory("the head outputs");
-    for (size_t first = 0; first < N && code == EXIT_DONE; first += CLIPS_A_PASS) {
-        const size_t n = N - first < CLIPS_A_PASS ? N - first : CLIPS_A_PASS;
-        for (size_t i = 0; i < n && code == EXIT_DONE; i++) {
-            const size_t clip = first + i;
-            job->label[clip] = sm_dataset_label(job->dataset, clip) ? 1 : 0;
-            job->test[clip] = sm_dataset_is_test(job->dataset, clip) ? 1 : 0;
-            if (sm_dataset_clip(job->dataset, clip, clips + i * count, &error) != SMITIN_OK)
-                code = report_error(&error);
-            if (code == EXIT_DONE) keep_prompt(job, clip, clips + i * count);
-        }
-        if (code == EXIT_DONE && smitin_engine_heads(job->engine, clips, n, count,
-                                                     job->z + first * width, &error) != SMITIN_OK)
-            code = report_error(&error);
-        if (code == EXIT_DONE && !job->options.quiet)
-            progress_bar("listening", (double)(first + n), (double)N);
-    }
-    free(clips);
-    return code;
+    if (job->z == NULL || job->label == NULL || job->test == NULL || job->prompts == NULL)
+        return fail_memory("the head outputs");
+    const listener l = {.engine = job->engine,
+                        .samples = count,
+                        .width = width,
+                        .columns = 1,
+                        .fill = fill_clip,
+                        .user = job,
+                        .total = job->options.quiet ? 0 : N};
+    size_t heard = 0;
+    return listen_to(&l, 0, N, job->z, &heard);
 }
 
 /* ---- Fit, calibrate, write ---- */
@@ -239,11 +221,12 @@ static int run_train(train_job *job)
 static int check_options(train_job *job)
 {
     train_options *o = &job->options;
-    const bool folders = o->with != NULL && o->without != NULL;
-    const bool stems = o->stems != NULL && o->target != NULL;
+    const pairs_options *p = &o->pairs;
+    const bool folders = p->with != NULL && p->without != NULL;
+    const bool stems = p->stems != NULL && p->target != NULL;
     const bool table = o->labels != NULL && o->audio != NULL && o->trait != NULL;
-    const bool other = (!folders && (o->with != NULL || o->without != NULL)) ||
-                       (!stems && (o->stems != NULL || o->target != NULL)) ||
+    const bool other = (!folders && (p->with != NULL || p->without != NULL)) ||
+                       (!stems && (p->stems != NULL || p->target != NULL)) ||
                        (!table && (o->labels != NULL || o->audio != NULL || o->trait != NULL));
     if (folders + stems + table != 1 || other) {
         fprintf(stderr,
@@ -251,11 +234,11 @@ static int check_options(train_job *job)
                 "--labels FILE --audio DIR --trait NAME\n");
         return EXIT_USAGE;
     }
-    if (!stems && o->layout != 0) {
+    if (!stems && p->layout != 0) {
         fprintf(stderr, "smitin: --dataset says what --stems holds; give it with --stems DIR\n");
         return EXIT_USAGE;
     }
-    if (o->name == NULL) o->name = o->target != NULL ? o->target : o->trait;
+    if (o->name == NULL) o->name = p->target != NULL ? p->target : o->trait;
     if (o->name == NULL || o->name[0] == '\0' || strlen(o->name) > 63 ||
         strchr(o->name, '/') != NULL || strchr(o->name, ':') != NULL) {
         fprintf(
@@ -280,32 +263,17 @@ static int check_options(train_job *job)
 static size_t train_specs(train_options *o, option_spec *specs, size_t capacity)
 {
     const option_spec table[] = {
-        {NULL, "--stems", OPTION_TEXT, &o->stems, 0, 0, NULL, "DIR",
-         "a folder of tracks, each a folder of stems, or a data set as it was unpacked"},
-        {NULL, "--dataset", OPTION_CHOICE, &o->layout, 0, 0, layout_names, "NAME",
+        {NULL, "--dataset", OPTION_CHOICE, &o->pairs.layout, 0, 0, pairs_layouts, "NAME",
          "what --stems holds: stems, musdb18hq, moisesdb, slakh [auto: look]"},
-        {NULL, "--target", OPTION_TEXT, &o->target, 0, 0, NULL, "NAME",
-         "the stem to learn: drums for drums.wav; in data sets several joined by +"},
         {NULL, "--labels", OPTION_TEXT, &o->labels, 0, 0, NULL, "FILE",
          "a CSV table with the columns path, split, labels"},
         {NULL, "--audio", OPTION_TEXT, &o->audio, 0, 0, NULL, "DIR", "where its paths begin"},
         {NULL, "--trait", OPTION_TEXT, &o->trait, 0, 0, NULL, "NAME", "the label to learn"},
-        {NULL, "--with", OPTION_TEXT, &o->with, 0, 0, NULL, "DIR", "audio with the trait"},
-        {NULL, "--without", OPTION_TEXT, &o->without, 0, 0, NULL, "DIR", "audio without it"},
         {NULL, "--name", OPTION_TEXT, &o->name, 0, 0, NULL, "NAME",
          "of the trait [the target or label]"},
         {"-o", "--output", OPTION_TEXT, &o->output, 0, 0, NULL, "FILE", "[NAME.knob.safetensors]"},
-        {NULL, "--recipe", OPTION_CHOICE, &o->recipe, 0, 0, recipe_names, "NAME",
-         "random: any mixture plus a target stem from anywhere; paired: a mixture against itself "
-         "less the stem [random]"},
-        {NULL, "--pairs", OPTION_INT, &o->pairs, 4, 1e6, NULL, "N",
-         "clips with the trait, and as many without [500]"},
-        {NULL, "--clip-seconds", OPTION_DOUBLE, &o->seconds, 0.1, 30, NULL, "S",
+        {NULL, "--clip-seconds", OPTION_DOUBLE, &o->pairs.seconds, 0.1, 30, NULL, "S",
          "length of a clip [3]"},
-        {NULL, "--test-share", OPTION_DOUBLE, &o->test_share, 0.05, 0.9, NULL, "X",
-         "of the tracks, held out [0.2]"},
-        {"-s", "--seed", OPTION_DOUBLE, &o->seed, 0, 9007199254740992.0, NULL, "N",
-         "of the choice of clips [1]"},
         {NULL, "--C", OPTION_DOUBLE, &o->C, 1e-6, 1e6, NULL, "C", "inverse regularisation [1]"},
         {NULL, "--licence", OPTION_TEXT, &o->licence, 0, 0, NULL, "TEXT",
          "of the audio, kept in the file [the data set's, or unknown]"},
@@ -315,7 +283,8 @@ static size_t train_specs(train_options *o, option_spec *specs, size_t capacity)
          "made in each [4]"},
         {NULL, "--quiet", OPTION_FLAG, &o->quiet, 0, 0, NULL, NULL, "say nothing but errors"},
     };
-    const size_t count = model_option_specs(&o->model, specs, capacity);
+    size_t count = model_option_specs(&o->model, specs, capacity);
+    count += pairs_specs(&o->pairs, specs + count, capacity - count);
     if (count + sizeof table / sizeof *table > capacity) return 0;
     memcpy(specs + count, table, sizeof table);
     return count + sizeof table / sizeof *table;
@@ -328,10 +297,7 @@ int command_knob_train(int argc, char **argv)
     memset(&job, 0, sizeof job);
     train_options *o = &job.options;
     *o = (train_options){.model = model_options_defaults(),
-                         .pairs = 500,
-                         .seconds = 3.0,
-                         .test_share = 0.2,
-                         .seed = 1.0,
+                         .pairs = pairs_defaults(),
                          .C = 1.0,
                          .calibrate_pieces = 16,
                          .calibrate_seconds = 4.0};

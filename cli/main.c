@@ -14,6 +14,7 @@ static const struct {
     {"generate", command_generate, "make music from nothing, from text or from a clip, with knobs"},
     {"knob", command_knob, "train a knob from audio; show what a knob file holds"},
     {"eval", command_eval, "measure pieces: distances, instruments, tempo, key, listening tests"},
+    {"probe", command_probe, "fit a probe on every attention head, for labels of any kind"},
     {"bench", command_bench, "measure how fast a model plays on this machine, in each format"},
     {"models", command_models, "fetch a model from the Hugging Face hub; list the models here"},
 };

@@ -114,6 +114,13 @@ static bool look_at(sm_entries *entries, const sm_collection_options *o, sm_entr
     smitin_error problem;
     size_t frames = 0;
     int channels;
+    json_t *text = json_string(entry->path); /* NULL: no UTF-8, which no manifest can hold */
+    json_decref(text);
+    if (text == NULL) {
+        sm_library_note(&entries->notes, "skipped: the name '%s' is not UTF-8; rename the file",
+                        entry->path);
+        return false;
+    }
     char *path = sm_path_join(o->root, entry->path);
     if (path == NULL) return false;
     const bool fine = sm_audio_probe(path, &frames, &channels, &entry->rate, &problem) == SMITIN_OK;
@@ -267,10 +274,10 @@ static smitin_status cut_windows(sm_collection_plan *plan, sm_entries *entries,
         const int taken = o->per_file > 0 && o->per_file < fit ? o->per_file : fit;
         for (int w = 0; w < taken; w++) { /* the middle ones of as many equal parts */
             const int window = (int)((2 * (int64_t)w + 1) * fit / (2 * taken));
-            plan->clips[plan->count++] =
-                (sm_planned){{entry->path, entry->track, entry->start + window * o->seconds,
-                              (sm_split)entry->split, entry->values},
-                             entry};
+            plan->clips[plan->count++] = (sm_planned){
+                {entry->path, entry->track, round((entry->start + window * o->seconds) * 1e6) / 1e6,
+                 (sm_split)entry->split, entry->values},
+                entry};
         }
     }
     plan->files = entries->count;

@@ -153,16 +153,16 @@ static const char *parse_preamble(sm_npy *array, const unsigned char *data, size
     return parse_header(&s, array);
 }
 
-smitin_status sm_npy_parse(sm_npy *array, const void *data, size_t size, const char *name,
-                           smitin_error *error)
+smitin_status sm_npy_locate(sm_npy *array, const void *data, size_t size, const char *name,
+                            size_t *offset, smitin_error *error)
 {
     memset(array, 0, sizeof(*array));
     sm_npy made = {0};
-    size_t offset = 0, bytes;
-    const char *problem = parse_preamble(&made, data, size, &offset);
+    size_t bytes;
+    const char *problem = parse_preamble(&made, data, size, offset);
     if (problem == NULL) {
         if (__builtin_mul_overflow(made.count, sm_dtype_size(made.dtype), &bytes) ||
-            bytes != size - offset) {
+            bytes != size - *offset) {
             problem = "its shape does not fit its length";
         }
     }
@@ -172,10 +172,22 @@ smitin_status sm_npy_parse(sm_npy *array, const void *data, size_t size, const c
                        "with numpy.save",
                        name, problem);
     }
-    made.data = malloc(bytes > 0 ? bytes : 1);
-    if (made.data == NULL) return sm_fail_memory(error, "an array", bytes);
-    if (bytes > 0) memcpy(made.data, (const unsigned char *)data + offset, bytes);
     *array = made;
+    return SMITIN_OK;
+}
+
+smitin_status sm_npy_parse(sm_npy *array, const void *data, size_t size, const char *name,
+                           smitin_error *error)
+{
+    size_t offset = 0;
+    SM_TRY(sm_npy_locate(array, data, size, name, &offset, error));
+    const size_t bytes = size - offset;
+    array->data = malloc(bytes > 0 ? bytes : 1);
+    if (array->data == NULL) {
+        memset(array, 0, sizeof(*array));
+        return sm_fail_memory(error, "an array", bytes);
+    }
+    if (bytes > 0) memcpy(array->data, (const unsigned char *)data + offset, bytes);
     return SMITIN_OK;
 }
 

@@ -31,11 +31,12 @@ static inline int sm_task_width(sm_task task, int classes)
 
 /* One labelled stretch of audio. */
 typedef struct sm_clip {
-    const char *path;     /* below the folder of the audio */
-    const char *track;    /* clips of one recording share it */
-    double start;         /* seconds into the file */
+    const char *path;  /* below the folder of the audio */
+    const char *track; /* clips of one recording share it */
+    double start;      /* seconds into the file */
     sm_split split;
-    const double *values; /* [sm_task_width]: 0 or 1 of each trait, the class's number, or numbers */
+    const double
+        *values; /* [sm_task_width]: 0 or 1 of each trait, the class's number, or numbers */
 } sm_clip;
 
 #endif
