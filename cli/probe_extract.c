@@ -2,6 +2,7 @@
 /* "smitin probe extract": labelled clips -> head outputs -> a store. */
 #include "probe.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,26 @@ static void show_notes(const sm_collection *collection)
     if (n > NOTES_SHOWN)
         fprintf(stderr, "smitin: and %zu more lines like these, in \"notes\" of manifest.json\n",
                 n - NOTES_SHOWN);
+}
+
+/* What the model can hear, before anything is written. */
+static int check_length(const extract_job *job)
+{
+    const smitin_model_info *info = &job->info;
+    const double frames = ceil(job->o->pairs.seconds * info->frame_rate - 1e-9);
+    if (frames > info->max_frames) {
+        fprintf(stderr, "smitin: the model hears at most %g s at once; give a shorter --seconds\n",
+                info->max_frames / info->frame_rate);
+        return EXIT_USAGE;
+    }
+    if (job->o->columns_pooled > frames) {
+        fprintf(stderr,
+                "smitin: a clip of %g s has %g steps, so the last %d cannot be averaged; give a "
+                "smaller --pool mean:N\n",
+                job->o->pairs.seconds, frames, job->o->columns_pooled);
+        return EXIT_USAGE;
+    }
+    return EXIT_DONE;
 }
 
 static int open_data(extract_job *job)
@@ -233,8 +254,9 @@ int probe_extract(const probe_options *o, const char *folder)
     int code = open_engine(&job.engine, &o->model, job.model_path, sizeof job.model_path);
     if (code == EXIT_DONE) {
         smitin_engine_info(job.engine, &job.info);
-        code = open_data(&job);
+        code = check_length(&job);
     }
+    if (code == EXIT_DONE) code = open_data(&job);
     if (code == EXIT_DONE) code = take_memory(&job);
     if (code == EXIT_DONE) code = begin_store(&job, folder);
     if (code == EXIT_DONE) code = check_heard(&job);

@@ -9,18 +9,18 @@
 
 enum { ID, START, END, ASPECTS, CAPTION, EVALUATION, COLUMNS };
 
-/* A tag at most every four bytes: a quote, a character, a quote and a comma. */
+/* A tag at most every three bytes: two quotes and a comma. */
 static bool read_tags(sm_prompts *prompts, sm_prompt *p, const char *list)
 {
     const size_t length = strlen(list);
     const char *at = list;
     char *text = SM_TAKE(prompts->arena, length + 1, char);
     char *joined = SM_TAKE(prompts->arena, 2 * length + 1, char), *out = joined;
-    p->tags = SM_TAKE(prompts->arena, length / 4 + 1, const char *);
+    p->tags = SM_TAKE(prompts->arena, length / 3 + 1, const char *);
     if (text == NULL || joined == NULL || p->tags == NULL) return false;
     int more;
     while ((more = sm_list_next(&at, text)) == 1) {
-        if ((size_t)p->tags_count > length / 4) return false;
+        if ((size_t)p->tags_count > length / 3) return false;
         p->tags[p->tags_count++] = text;
         const size_t n = strlen(text);
         out += sprintf(out, "%s%s", p->tags_count > 1 ? ", " : "", text);

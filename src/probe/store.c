@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Owns the folder of a store: beginning and going on, its shards, reading them by layers. */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "../base/outfile.h"
 #include "../format/npy.h"
 #include "store_inside.h"
@@ -14,6 +18,7 @@ smitin_status sm_store_new(sm_store **out, size_t count, size_t shard_clips, smi
     sm_store *store = calloc(1, sizeof *store);
     *out = NULL;
     if (store == NULL) return sm_fail_memory(error, "a store", sizeof *store);
+    store->lock = -1;
     store->arena = sm_arena_new();
     store->count = count;
     store->meta.shard_clips = shard_clips;
@@ -46,6 +51,7 @@ void sm_store_free(sm_store *store)
     if (store == NULL) return;
     for (size_t i = 0; store->shards != NULL && i < store->shards_count; i++)
         sm_filemap_close(&store->shards[i].map);
+    if (store->lock >= 0) close(store->lock);
     sm_arena_free(store->arena);
     free(store->folder);
     free(store);
@@ -234,19 +240,50 @@ static smitin_status write_manifest(const sm_store *store, smitin_error *error)
     return status;
 }
 
+/* Make the folder, and keep others from extracting into it for as long as the store is open. */
+static smitin_status take_folder(sm_store *store, smitin_error *error)
+{
+    if (mkdir(store->folder, 0777) != 0 && errno != EEXIST)
+        return sm_fail(error, SMITIN_ERROR_IO, "cannot make the folder '%s': %s", store->folder,
+                       strerror(errno));
+    store->lock = open(store->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (store->lock < 0)
+        return sm_fail(error, SMITIN_ERROR_IO, "cannot use the folder '%s': %s", store->folder,
+                       strerror(errno));
+    if (flock(store->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return sm_fail(error, SMITIN_ERROR_STATE,
+                       "another process is extracting into '%s'; wait for it, or choose another "
+                       "folder",
+                       store->folder);
+    return SMITIN_OK;
+}
+
+/* What a killed run left under temporary names. */
+static void sweep(const sm_store *store)
+{
+    DIR *folder = opendir(store->folder);
+    if (folder == NULL) return;
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        const char *name = entry->d_name, *dot = strrchr(name, '.');
+        const bool ours =
+            strncmp(name, "activations-", 12) == 0 || strncmp(name, "manifest.json.", 14) == 0;
+        if (ours && dot != NULL && strcmp(dot, ".tmp") == 0) unlinkat(store->lock, name, 0);
+    }
+    closedir(folder);
+}
+
 static smitin_status begin(sm_store *store, smitin_error *error)
 {
     char path[4200];
     struct stat info;
     SM_TRY(path_of(store, "manifest.json", path, sizeof path, error));
-    if (mkdir(store->folder, 0777) != 0 && errno != EEXIST)
-        return sm_fail(error, SMITIN_ERROR_IO, "cannot make the folder '%s': %s", store->folder,
-                       strerror(errno));
+    SM_TRY(take_folder(store, error));
     if (stat(path, &info) != 0) return write_manifest(store, error);
     sm_store *old = NULL;
     SM_TRY(read_manifest(&old, path, error));
     smitin_status status = compare(old, store, error);
     if (status == SMITIN_OK) status = take_over(store, old, error);
+    if (status == SMITIN_OK) sweep(store);
     sm_store_free(old);
     return status;
 }

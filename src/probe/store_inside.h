@@ -17,6 +17,7 @@ typedef struct sm_shard {
 struct sm_store {
     sm_arena *arena; /* every string and array */
     char *folder;    /* NULL: a parsed text */
+    int lock;        /* the folder, held by an extraction; -1 */
     sm_store_meta meta;
     sm_store_clip *clips; /* [count] */
     size_t count;

@@ -311,6 +311,38 @@ def recogniser():
     save("recogniser", "empty", framed("{}"))
 
 
+def annotations():
+    save("annotations", "list", "['low quality', \"don't stop\", 'a \\'b\\' \\\\', '']")
+    save("annotations", "empty_list", "[]")
+    save("annotations", "open", "['a', 'b")
+    save("annotations", "escape", "['a\\")
+    save("annotations", "quotes", "['','','','','','']")
+    save("annotations", "key", "d# minor\t2\t")
+    save("annotations", "two_keys", "C major / A minor")
+    save("annotations", "number", " -1.5e3 \t")
+    save("annotations", "infinite", "1e999")
+
+
+def manifest():
+    clips = [{"path": "a.wav", "track": "a", "start": 0, "split": "train", "labels": [1], "shard": 0, "row": 0, "sha256": "0" * 64},
+             {"path": "b.wav", "track": "b", "start": 1.5, "split": "test", "labels": [], "skipped": "broken"},
+             {"path": "c.wav", "track": "c", "start": 1.5, "split": "valid", "labels": [0, 1]}]
+    sound = {"format": "smitin activations 1", "complete": False, "model": "m", "fingerprint": "f", "layers": 2, "heads": 3,
+             "head_size": 4, "weights": "file", "cache": "f16", "pooling": "mean:3", "sample_rate": 32000, "channels": 1,
+             "seconds": 3, "data": "d", "notes": ["n"], "task": "multilabel", "classes": ["x", "y"], "clips_per_shard": 2,
+             "shards": [{"file": "activations-00000.npy", "rows": 1}], "clips": clips}
+    save("manifest", "sound", json.dumps(sound))
+    for name, change in (("rows", {"shards": [{"file": "activations-00000.npy", "rows": 2}]}),
+                         ("shard", {"shards": [{"file": "activations-00009.npy", "rows": 1}]}),
+                         ("twice", {"shards": 2 * sound["shards"]}), ("names", {"shards": [{"file": "../a.npy", "rows": 1}]}),
+                         ("task", {"task": "binary"}), ("class", {"task": "multiclass"}), ("numbers", {"task": "regression"}),
+                         ("label", {"clips": [{**clips[0], "labels": [2]}] + clips[1:]}), ("head", {"head_size": 2**40}),
+                         ("per", {"clips_per_shard": 0}), ("no_clips", {"clips": []}), ("pooling", {"pooling": "mean:-1"}),
+                         ("split", {"clips": [{**clips[0], "split": "all"}]}), ("row", {"clips": [{**clips[0], "row": 1}] + clips[1:]})):
+        save("manifest", name, json.dumps({**sound, **change}))
+    save("manifest", "open", json.dumps(sound)[:-9])
+
+
 if __name__ == "__main__":
     recogniser()
     safetensors()
@@ -322,3 +354,5 @@ if __name__ == "__main__":
     audio()
     slakh()
     table()
+    annotations()
+    manifest()
