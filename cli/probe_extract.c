@@ -59,7 +59,11 @@ static int open_data(extract_job *job)
     const probe_options *o = job->o;
     smitin_error error = {0};
     smitin_status status;
-    if (o->data == NULL && o->audio == NULL) {
+    if (o->pairs.target != NULL && strchr(o->pairs.target, ',') != NULL) {
+        const sm_dataset_options options = pairs_dataset_options(&o->pairs, &job->info);
+        status = sm_collection_open_mixes(&job->collection, pairs_layouts[o->pairs.layout],
+                                          o->pairs.stems, o->pairs.target, &options, &error);
+    } else if (o->data == NULL && o->audio == NULL) {
         sm_dataset *dataset = NULL;
         const char *trait = o->trait != NULL          ? o->trait
                             : o->pairs.target != NULL ? o->pairs.target

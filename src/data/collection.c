@@ -8,6 +8,7 @@
 #include <string.h>
 #include "../audio/audio.h"
 #include "collection_plan.h"
+#include "mixes.h"
 
 /* Codecs and headers disagree about the last moments of a file. */
 #define SHORT_SECONDS 0.02
@@ -23,8 +24,9 @@ const char *const sm_collection_sets[] = {"table",      "folders",  "magnatagatu
 struct sm_collection {
     sm_entries entries;
     sm_collection_plan plan;
-    sm_dataset *dataset; /* NULL: clips are cut from files */
-    const sm_annotations *set;
+    sm_dataset *dataset;       /* NULL: clips are cut from files */
+    const sm_annotations *set; /* NULL: pairs or mixes */
+    const sm_layout *layout;   /* of mixes; NULL: the user's own stems */
     const char *root, *title;
     double seconds;
     int sample_rate, channels;
@@ -71,6 +73,14 @@ static smitin_status collection_new(sm_collection **out, smitin_error *error)
     return SMITIN_OK;
 }
 
+static void set_clips(sm_collection *c, double seconds, int sample_rate, int channels)
+{
+    c->seconds = seconds;
+    c->sample_rate = sample_rate;
+    c->channels = channels;
+    c->clip_frames = (size_t)lround(seconds * sample_rate);
+}
+
 static void sum_up(sm_collection *c)
 {
     const sm_collection_plan *plan = &c->plan;
@@ -101,10 +111,7 @@ smitin_status sm_collection_open(sm_collection **out, const sm_collection_option
     c->title = set->title;
     c->root = sm_arena_text(c->entries.notes.arena, o->root);
     c->entries.task = set == &sm_annotations_table ? o->task : set->task;
-    c->seconds = o->seconds;
-    c->sample_rate = o->sample_rate;
-    c->channels = o->channels;
-    c->clip_frames = (size_t)lround(o->seconds * o->sample_rate);
+    set_clips(c, o->seconds, o->sample_rate, o->channels);
     smitin_status status =
         c->root != NULL ? SMITIN_OK : sm_fail_memory(error, "a collection", strlen(o->root));
     if (status == SMITIN_OK) status = set->read(&c->entries, o, error);
@@ -167,6 +174,27 @@ smitin_status sm_collection_wrap(sm_collection **out, sm_dataset *dataset, const
     return status;
 }
 
+smitin_status sm_collection_open_mixes(sm_collection **out, const char *layout, const char *root,
+                                       const char *targets, const sm_dataset_options *o,
+                                       smitin_error *error)
+{
+    SM_TRY(sm_dataset_check(o, error));
+    SM_TRY(collection_new(out, error));
+    sm_collection *c = *out;
+    c->entries.task = SM_TASK_MULTILABEL;
+    set_clips(c, o->seconds, o->sample_rate, o->channels);
+    const smitin_status status =
+        sm_mixes_plan(&c->plan, &c->entries, layout, root, targets, o, &c->layout, error);
+    if (status != SMITIN_OK) {
+        sm_collection_free(c);
+        *out = NULL;
+        return status;
+    }
+    c->title = c->layout != NULL ? c->layout->title : "stems";
+    sum_up(c);
+    return SMITIN_OK;
+}
+
 void sm_collection_free(sm_collection *c)
 {
     if (c == NULL) return;
@@ -216,6 +244,11 @@ smitin_status sm_collection_samples(sm_collection *c, size_t clip, float *sample
     const sm_planned *planned = &c->plan.clips[clip];
     const sm_entry *entry = planned->entry;
     size_t made = 0;
+    if (entry == NULL) {
+        memset(samples, 0, sm_collection_clip_samples(c) * sizeof *samples);
+        return sm_mix_add(&c->entries, planned, c->channels, c->sample_rate, samples,
+                          c->clip_frames, error);
+    }
     char *path = sm_path_join(c->root, entry->path);
     if (path == NULL) return sm_fail_memory(error, entry->path, 0);
     memset(samples, 0, sm_collection_clip_samples(c) * sizeof *samples);
@@ -245,7 +278,9 @@ const char *sm_collection_title(const sm_collection *c)
 
 const char *sm_collection_licence(const sm_collection *c)
 {
-    return c->dataset != NULL ? sm_dataset_licence(c->dataset) : c->set->licence;
+    if (c->dataset != NULL) return sm_dataset_licence(c->dataset);
+    if (c->layout != NULL) return c->layout->licence;
+    return c->set != NULL ? c->set->licence : NULL;
 }
 
 const char *sm_collection_summary(const sm_collection *c)

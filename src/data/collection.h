@@ -40,6 +40,11 @@ smitin_status sm_collection_open(sm_collection **collection, const sm_collection
  * failure. */
 smitin_status sm_collection_wrap(sm_collection **collection, sm_dataset *dataset, const char *trait,
                                  smitin_error *error);
+/* Mixes of a track's stems, each of the targets in it or not, as a multi-label task. `layout` is
+ * that of sm_dataset_open_layout, or "stems"; the targets are separated by ",". */
+smitin_status sm_collection_open_mixes(sm_collection **collection, const char *layout,
+                                       const char *root, const char *targets,
+                                       const sm_dataset_options *options, smitin_error *error);
 void sm_collection_free(sm_collection *collection); /* NULL is allowed */
 
 sm_task sm_collection_task(const sm_collection *collection);

@@ -274,10 +274,10 @@ static smitin_status cut_windows(sm_collection_plan *plan, sm_entries *entries,
         const int taken = o->per_file > 0 && o->per_file < fit ? o->per_file : fit;
         for (int w = 0; w < taken; w++) { /* the middle ones of as many equal parts */
             const int window = (int)((2 * (int64_t)w + 1) * fit / (2 * taken));
+            const double start = round((entry->start + window * o->seconds) * 1e6) / 1e6;
             plan->clips[plan->count++] = (sm_planned){
-                {entry->path, entry->track, round((entry->start + window * o->seconds) * 1e6) / 1e6,
-                 (sm_split)entry->split, entry->values},
-                entry};
+                .clip = {entry->path, entry->track, start, (sm_split)entry->split, entry->values},
+                .entry = entry};
         }
     }
     plan->files = entries->count;

@@ -7,7 +7,10 @@
 
 typedef struct sm_planned {
     sm_clip clip;
-    const sm_entry *entry;
+    const sm_entry *entry; /* NULL: of a mix */
+    size_t track;          /* of a mix: the track, */
+    int start;             /* the block where it begins, */
+    uint32_t kinds;        /* and the kinds of stems that are in it */
 } sm_planned;
 
 typedef struct sm_collection_plan {

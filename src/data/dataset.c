@@ -19,7 +19,7 @@ struct sm_dataset {
     char summary[256];
 };
 
-static smitin_status check_options(const sm_dataset_options *options, smitin_error *error)
+smitin_status sm_dataset_check(const sm_dataset_options *options, smitin_error *error)
 {
     if (!(options->seconds >= 0.1 && options->seconds <= 60.0))
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
@@ -46,7 +46,7 @@ static smitin_status dataset_new(sm_dataset **out, const sm_dataset_options *opt
                                  smitin_error *error)
 {
     *out = NULL;
-    SM_TRY(check_options(options, error));
+    SM_TRY(sm_dataset_check(options, error));
     sm_dataset *dataset = calloc(1, sizeof *dataset);
     if (dataset == NULL) return sm_fail_memory(error, "a dataset", sizeof *dataset);
     smitin_status status = sm_library_init(&dataset->library, error);
@@ -136,11 +136,8 @@ smitin_status sm_dataset_open_layout(sm_dataset **out, const char *layout, const
                                      smitin_error *error)
 {
     *out = NULL;
-    const bool detect = strcmp(layout, "auto") == 0;
-    const sm_layout *found = detect ? sm_layout_detect(root) : sm_layout_named(layout);
-    if (found == NULL && !detect)
-        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "there is no layout '%s'; take musdb18hq, moisesdb, slakh or auto", layout);
+    const sm_layout *found;
+    SM_TRY(sm_layout_find(layout, root, &found, error));
     if (found == NULL) return sm_dataset_open_stems(out, root, target, options, error);
     SM_TRY(dataset_new(out, options, error));
     sm_dataset *dataset = *out;

@@ -28,6 +28,9 @@ typedef struct sm_dataset_options {
     uint64_t seed;
 } sm_dataset_options;
 
+/* That they can be met. */
+smitin_status sm_dataset_check(const sm_dataset_options *options, smitin_error *error);
+
 typedef struct sm_dataset sm_dataset;
 
 /* What counts as sound: 100-ms blocks above -60 dBFS; silences of up to 0.4 s between two of them

@@ -209,6 +209,20 @@ const sm_layout *sm_layout_detect(const char *root)
     return NULL;
 }
 
+smitin_status sm_layout_find(const char *name, const char *root, const sm_layout **layout,
+                             smitin_error *error)
+{
+    *layout = NULL;
+    if (strcmp(name, "stems") == 0) return SMITIN_OK;
+    const bool detect = strcmp(name, "auto") == 0;
+    *layout = detect ? sm_layout_detect(root) : sm_layout_named(name);
+    if (*layout == NULL && !detect)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "there is no layout '%s'; take musdb18hq, moisesdb, slakh, stems or auto",
+                       name);
+    return SMITIN_OK;
+}
+
 /* Tracks say which side they are on, or none does: where only one side is there, the library's own
  * way of holding tracks out is used. */
 void sm_library_settle_sides(sm_library *library, const char *title)

@@ -35,6 +35,11 @@ const sm_layout *sm_layout_named(const char *name);
 /* The layout below `root`, up to two levels deep; NULL when it is none of these. */
 const sm_layout *sm_layout_detect(const char *root);
 
+/* By what the user calls it: "stems" and, where it is none of these, "auto" give NULL; fails for a
+ * name that is not known. */
+smitin_status sm_layout_find(const char *name, const char *root, const sm_layout **layout,
+                             smitin_error *error);
+
 /* Add the tracks of a data set below `root`. Points at whichever level the user has: the folder of
  * the splits, one split, for a set without splits one level above as well. */
 smitin_status sm_layout_add(const sm_layout *layout, sm_library *library, const char *root,

@@ -13,6 +13,7 @@
 typedef struct sm_stem {
     const char *path;
     bool target;
+    int kind; /* of mixes: which of several targets, -1: none */
     int rate; /* Hz, of the file */
     double seconds;
     int blocks;      /* of 100 ms, the last one may be short */

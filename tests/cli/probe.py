@@ -338,6 +338,11 @@ class Sets(Case):
             self.assertEqual(report["labels"][0]["label"], "drums" if name == "s" else "hum")
             self.assertEqual(sum(report["clips"].values()), 40)
             self.assertGreater(report["summary"]["accuracy"]["best_head_value"], 0.8)
+        self.ok(self.probe("run", "-m", MODEL, "--stems", "stems", "--target", "drums,bass", "--pairs", 15, "--seconds", 0.5, "-o", "m", "--quiet"))
+        self.assertEqual(self.report("m")["task"], "multilabel")
+        self.assertEqual([x["label"] for x in self.report("m")["labels"]], ["drums", "bass"])
+        self.assertGreater(self.report("m")["summary"]["accuracy"]["best_head_value"], 0.7)
+        self.assert_refused(self.probe("run", "-m", MODEL, "--stems", "stems", "--target", "drums,flute", "-o", "x"), 2, "flute")
 
 
 class Usage(Case):

@@ -499,6 +499,82 @@ static void test_musiccaps(void **state)
     sm_collection_free(c);
 }
 
+/* ---- Mixes of stems ---- */
+
+/* Five tracks of MUSDB18-HQ: drums 500 Hz, bass 700 Hz and other 900 Hz throughout, vocals 1100 Hz
+ * in the first half; two are held out by the set. */
+static void save_musdb(void)
+{
+    static const char *const stems[] = {"drums", "bass", "other", "vocals", "mixture"};
+    static const double hertz[] = {500.0, 700.0, 900.0, 1100.0, 1300.0};
+    for (int t = 0; t < 5; t++)
+        for (int s = 0; s < 5; s++) {
+            char name[128];
+            snprintf(name, sizeof name, "musdb/%s/A%d - T/%s.wav", t < 3 ? "train" : "test", t,
+                     stems[s]);
+            make_way(name);
+            float *samples = make_sine(RATE * 20, 1, RATE, hertz[s], 0.2);
+            if (s == 3) memset(samples + RATE * 10, 0, sizeof *samples * RATE * 10);
+            ASSERT_OK(
+                sm_audio_write(in_scratch(name), samples, RATE * 20, 1, RATE, 16, NULL, 0, &error));
+            free(samples);
+        }
+}
+
+static void test_mixes(void **state)
+{
+    (void)state;
+    save_musdb();
+    char root[512];
+    snprintf(root, sizeof root, "%s", in_scratch("musdb"));
+    sm_dataset_options o = {.seconds = 1.0,
+                            .sample_rate = RATE,
+                            .channels = 1,
+                            .pairs = 25,
+                            .test_share = 0.4,
+                            .seed = 1};
+    sm_collection *c = NULL;
+    ASSERT_OK(sm_collection_open_mixes(&c, "auto", root, "drums,bass,vocals", &o, &error));
+    assert_int_equal(sm_collection_count(c), 50);
+    assert_int_equal(sm_collection_classes(c), 3);
+    assert_string_equal(sm_collection_class(c, 2), "vocals");
+    assert_noted(c, "3 tracks to learn from and 2 held out");
+    float samples[RATE];
+    size_t with[3] = {0, 0, 0}, test = 0;
+    for (size_t i = 0; i < 50; i++) {
+        const sm_clip *clip = sm_collection_clip(c, i);
+        static const double hertz[] = {500.0, 700.0, 1100.0};
+        ASSERT_OK(sm_collection_samples(c, i, samples, &error));
+        for (int k = 0; k < 3; k++) {
+            ASSERT_NEAR(level(samples, RATE, hertz[k]), 0.2 * clip->values[k], 0.005);
+            with[k] += clip->values[k] != 0.0;
+        }
+        ASSERT_NEAR(level(samples, RATE, 900.0), 0.2, 0.005); /* no target: always there */
+        ASSERT_NEAR(level(samples, RATE, 1300.0), 0.0, 0.005);
+        assert_true(clip->values[0] + clip->values[1] + clip->values[2] > 0.0);
+        assert_true(clip->start < 10.0 || clip->values[2] == 0.0);
+        assert_int_equal(clip->split == SM_SPLIT_TEST, strncmp(clip->track, "test/", 5) == 0);
+        test += clip->split == SM_SPLIT_TEST;
+    }
+    assert_int_equal(test, 20);
+    /* Halves: 50 throws of at least one of two or three kinds; 5 deviations are 18. */
+    for (int k = 0; k < 2; k++) assert_in_range(with[k], 12, 44);
+    sm_collection_free(c);
+
+    o.pairs = 1000;
+    ASSERT_FAILS(sm_collection_open_mixes(&c, "auto", root, "drums,bass+drums", &o, &error),
+                 SMITIN_ERROR_ARGUMENT, "two of the targets");
+    ASSERT_FAILS(sm_collection_open_mixes(&c, "auto", root, "drums,flute", &o, &error),
+                 SMITIN_ERROR_ARGUMENT, "flute");
+    ASSERT_FAILS(sm_collection_open_mixes(&c, "auto", root, "drums,", &o, &error),
+                 SMITIN_ERROR_ARGUMENT, "several targets");
+    /* Joined by "+" two stems are one target; and each window is used once. */
+    ASSERT_OK(sm_collection_open_mixes(&c, "musdb18hq", root, "drums,bass+vocals", &o, &error));
+    assert_int_equal(sm_collection_count(c), 100);
+    assert_noted(c, "only 60 clips for the train split");
+    sm_collection_free(c);
+}
+
 /* ---- Small parsers ---- */
 
 static void test_parsers(void **state)
@@ -567,6 +643,7 @@ int main(void)
         cmocka_unit_test_teardown(test_giantsteps, empty_scratch),
         cmocka_unit_test_teardown(test_emomusic, empty_scratch),
         cmocka_unit_test_teardown(test_musiccaps, empty_scratch),
+        cmocka_unit_test_teardown(test_mixes, empty_scratch),
         cmocka_unit_test(test_parsers),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
