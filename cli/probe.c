@@ -178,14 +178,18 @@ static int command_extract(int argc, char **argv, bool fit)
         printf(
             "smitin %s --data DIR --dataset NAME -o DIR [OPTIONS]\n"
             "smitin %s --labels FILE --audio DIR --task NAME -o DIR [OPTIONS]\n"
-            "smitin %s --stems DIR --target NAME -o DIR [OPTIONS]\n"
+            "smitin %s --stems DIR --target NAME[,NAME...] -o DIR [OPTIONS]\n"
             "smitin %s --with DIR --without DIR -o DIR [OPTIONS]\n\n%s\n\n",
             argv[0], argv[0], argv[0], argv[0],
             fit ? "Listen to labelled clips with every attention head of a model, fit a probe on "
-                  "each, and report."
+                  "each, and report.\nWith one --target clips have it or not; of several each is "
+                  "in "
+                  "a mix or not."
                 : "Listen to labelled clips with every attention head of a model, and store what "
                   "the heads say\nas .npy files with a manifest. Goes on where it was "
-                  "interrupted.");
+                  "interrupted. With one --target\nclips have it or not; of several each is in a "
+                  "mix "
+                  "or not.");
         options_print(specs, count);
         return EXIT_DONE;
     }

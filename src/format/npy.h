@@ -18,8 +18,8 @@ smitin_status sm_npy_read(sm_npy *array, const char *path, smitin_error *error);
 /* The same from memory, copied. `name` is used in messages. */
 smitin_status sm_npy_parse(sm_npy *array, const void *data, size_t size, const char *name,
                            smitin_error *error);
-/* The same without a copy: `array->data` stays NULL, the elements lie `*offset` bytes into the data,
- * not aligned. */
+/* The same without a copy: `array->data` stays NULL, the elements lie `*offset` bytes into the
+ * data, not aligned. */
 smitin_status sm_npy_locate(sm_npy *array, const void *data, size_t size, const char *name,
                             size_t *offset, smitin_error *error);
 /* Format 1.0, all or nothing. */
