@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include "entries.h"
 #include "layout.h"
 
@@ -20,17 +19,8 @@ typedef struct reader {
 
 static bool parse_split(const char *text, int *split)
 {
-    static const struct {
-        const char *name;
-        sm_split split;
-    } names[] = {{"train", SM_SPLIT_TRAIN},      {"valid", SM_SPLIT_VALID},
-                 {"validation", SM_SPLIT_VALID}, {"val", SM_SPLIT_VALID},
-                 {"dev", SM_SPLIT_VALID},        {"test", SM_SPLIT_TEST}};
-    *split = SM_SPLIT_ANY;
-    if (text[0] == '\0') return true;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcasecmp(text, names[i].name) == 0) *split = (int)names[i].split;
-    return *split != SM_SPLIT_ANY;
+    *split = sm_split_named(text, strlen(text));
+    return text[0] == '\0' || *split != SM_SPLIT_ANY;
 }
 
 /* The columns that hold the labels. */

@@ -8,8 +8,6 @@
 #include "library.h"
 #include "table.h"
 
-enum { SM_SPLIT_ANY = -1 };
-
 typedef struct sm_entry {
     const char *path;  /* below the root; NULL: annotated, but there is no audio */
     const char *track; /* of its clips, for people and for scores by track */

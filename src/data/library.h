@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include "../base/arena.h"
+#include "../probe/task.h"
 #include "dataset.h"
 
 #define SM_BLOCKS_PER_SECOND 10
@@ -23,6 +24,11 @@ typedef struct sm_stem {
 /* Which split a track belongs to where its data set says so. */
 typedef enum sm_side { SM_SIDE_ANY = 0, SM_SIDE_TRAIN, SM_SIDE_TEST } sm_side;
 
+enum { SM_SPLIT_ANY = -1 };
+
+/* The sm_split that a set's own word means, without regard to case; SM_SPLIT_ANY for other words.
+ */
+int sm_split_named(const char *text, size_t length);
 /* The side that a set's own word means, without regard to case: validation is learnt from. ANY for
  * other words. */
 sm_side sm_side_named(const char *text, size_t length);

@@ -251,13 +251,25 @@ static bool is_stem(const char *name, const char *stem)
     return strncasecmp(name, stem, n) == 0 && name[n] == '.' && strchr(name + n + 1, '.') == NULL;
 }
 
+int sm_split_named(const char *text, size_t length)
+{
+    static const struct {
+        const char *word;
+        sm_split split;
+    } words[] = {{"test", SM_SPLIT_TEST},   {"train", SM_SPLIT_TRAIN},
+                 {"valid", SM_SPLIT_VALID}, {"validation", SM_SPLIT_VALID},
+                 {"val", SM_SPLIT_VALID},   {"dev", SM_SPLIT_VALID}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strlen(words[i].word) == length && strncasecmp(text, words[i].word, length) == 0)
+            return (int)words[i].split;
+    return SM_SPLIT_ANY;
+}
+
 sm_side sm_side_named(const char *text, size_t length)
 {
-    static const char *const words[] = {"test", "train", "valid", "validation", "val", "dev"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strlen(words[i]) == length && strncasecmp(text, words[i], length) == 0)
-            return i == 0 ? SM_SIDE_TEST : SM_SIDE_TRAIN;
-    return SM_SIDE_ANY;
+    const int split = sm_split_named(text, length);
+    if (split == SM_SPLIT_ANY) return SM_SIDE_ANY;
+    return split == SM_SPLIT_TEST ? SM_SIDE_TEST : SM_SIDE_TRAIN;
 }
 
 /* The side that the first folder of a track's name says; ANY for a track right below the root. */
