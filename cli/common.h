@@ -52,7 +52,7 @@ int open_random(smitin_engine **engine, const model_options *o, const char *shap
 int command_generate(int argc, char **argv);
 int command_knob(int argc, char **argv); /* "knob train", "knob info" */
 int command_knob_train(int argc, char **argv);
-int command_eval(int argc, char **argv); /* "eval distance", "eval describe", ... */
+int command_eval(int argc, char **argv);  /* "eval distance", "eval describe", ... */
 int command_probe(int argc, char **argv); /* "probe extract", "probe fit", "probe run" */
 int command_bench(int argc, char **argv);
 int command_models(int argc, char **argv); /* "models pull", "models list" */

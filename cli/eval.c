@@ -85,7 +85,8 @@ int eval_tables_read(sm_table **tables, const text_list *paths)
     if (*tables == NULL) return eval_no_memory();
     for (int i = 0; i < paths->count; i++) {
         sm_table *t = *tables + i;
-        if (sm_table_read(t, paths->items[i], false, &error) != SMITIN_OK) return report_error(&error);
+        if (sm_table_read(t, paths->items[i], false, &error) != SMITIN_OK)
+            return report_error(&error);
         if (t->uneven > 0)
             fprintf(stderr,
                     "smitin: '%s': %zu rows are left out, the first in line %zu: they have more or "

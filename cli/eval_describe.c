@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../src/eval/describe.h"
+#include "../src/probe/task.h"
 
 static const char *const profile_names[] = {"temperley", "krumhansl", NULL};
 
@@ -31,6 +32,11 @@ typedef struct describe_job {
     sm_sheet *sheet;
 } describe_job;
 
+static const char *key_name(const sm_key *key)
+{
+    return key->key < 0 ? "" : sm_key_names[key->key];
+}
+
 static void add_description(describe_job *job, const char *path, const sm_description *d)
 {
     sm_sheet *s = job->sheet;
@@ -44,7 +50,7 @@ static void add_description(describe_job *job, const char *path, const sm_descri
     sm_sheet_number(s, "peak_db", d->peak_db);
     sm_sheet_number(s, "bpm", d->tempo.bpm);
     sm_sheet_number(s, "bpm_strength", d->tempo.strength);
-    sm_sheet_text(s, "key", sm_key_name(d->key.key));
+    sm_sheet_text(s, "key", key_name(&d->key));
     sm_sheet_number(s, "key_correlation", d->key.correlation);
     sm_sheet_number(s, "key_margin", d->key.margin);
     const sm_recogniser *r = job->encoders.recogniser;
@@ -64,7 +70,7 @@ static void add_agreement(describe_job *job, const sm_description *d)
     sm_sheet_number(job->sheet, "similarity", a.similarity);
     sm_sheet_number(job->sheet, "prompt_bpm", job->prompt.tempo.bpm);
     sm_sheet_text(job->sheet, "tempo_agrees", sm_tempo_relation_name(a.tempo));
-    sm_sheet_text(job->sheet, "prompt_key", sm_key_name(job->prompt.key.key));
+    sm_sheet_text(job->sheet, "prompt_key", key_name(&job->prompt.key));
     sm_sheet_number(job->sheet, "key_score", a.key);
     sm_sheet_number(job->sheet, "loudness_change", a.loudness);
 }

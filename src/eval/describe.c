@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../audio/audio.h"
+#include "../probe/measures.h"
 #include "eval.h"
 
 void sm_description_free(sm_description *description)
@@ -103,7 +104,9 @@ smitin_status sm_describe_file(sm_description *out, const char *path,
 sm_agreement sm_description_agree(const sm_description *piece, const sm_description *prompt)
 {
     sm_agreement a = {(double)NAN, sm_tempo_relate(piece->tempo.bpm, prompt->tempo.bpm),
-                      sm_key_score(piece->key.key, prompt->key.key), (double)NAN};
+                      (double)NAN, (double)NAN};
+    const int found = piece->key.key, truth = prompt->key.key;
+    if (found >= 0 && truth >= 0) a.key = sm_key_score(&found, &truth, 1, false);
     if (piece->embedding != NULL && prompt->embedding != NULL && piece->d == prompt->d)
         a.similarity = sm_cosine(piece->embedding, prompt->embedding, piece->d);
     if (isfinite(piece->lufs) && isfinite(prompt->lufs)) a.loudness = piece->lufs - prompt->lufs;

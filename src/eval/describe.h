@@ -38,7 +38,7 @@ void sm_description_free(sm_description *description); /* safe on a zeroed struc
 typedef struct sm_agreement {
     double similarity; /* cosine of the two embeddings; NAN without */
     sm_tempo_relation tempo;
-    double key;      /* sm_key_score of the piece's key against the prompt's */
+    double key;      /* sm_key_score of the piece's key against the prompt's; NAN for silence */
     double loudness; /* LU, of the piece less that of the prompt; NAN for silence */
 } sm_agreement;
 sm_agreement sm_description_agree(const sm_description *piece, const sm_description *prompt);

@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../melody/chroma.h"
+#include "../probe/task.h"
 #include "music.h"
 #include "spectrum.h"
 
-enum { FFT = 16384, HOP = 4096, MODES = 2, KEYS = MODES * SM_CHROMA };
+enum { FFT = 16384, HOP = 4096, MODES = 2 };
 
 /* Windows so much softer than the loudest are silence: fades and noise have no key. */
 static const double SILENCE = 1e-4;
@@ -103,8 +104,8 @@ smitin_status sm_key_find(sm_key *key, const float *samples, size_t count, sm_ke
     for (int i = 0; i < SM_CHROMA; i++) sum += chroma[i];
     if (sum <= 0.0) return SMITIN_OK;
     key->correlation = -2.0;
-    for (int k = 0; k < KEYS; k++) {
-        const double r = correlation(chroma, k % SM_CHROMA, profiles[profile][k / SM_CHROMA]);
+    for (int k = 0; k < SM_KEYS; k++) {
+        const double r = correlation(chroma, k / MODES, profiles[profile][k % MODES]);
         if (r > key->correlation) {
             second = key->correlation;
             key->correlation = r;
@@ -115,26 +116,4 @@ smitin_status sm_key_find(sm_key *key, const float *samples, size_t count, sm_ke
     }
     key->margin = key->correlation - second;
     return SMITIN_OK;
-}
-
-const char *sm_key_name(int key)
-{
-    static const char *const names[KEYS] = {
-        "C major",  "C# major", "D major",  "D# major", "E major",  "F major",
-        "F# major", "G major",  "G# major", "A major",  "A# major", "B major",
-        "C minor",  "C# minor", "D minor",  "D# minor", "E minor",  "F minor",
-        "F# minor", "G minor",  "G# minor", "A minor",  "A# minor", "B minor"};
-    return key >= 0 && key < KEYS ? names[key] : "";
-}
-
-double sm_key_score(int found, int truth)
-{
-    if (found < 0 || truth < 0) return (double)NAN;
-    if (found == truth) return 1.0;
-    const int minor = truth / SM_CHROMA, tonic = truth % SM_CHROMA;
-    const bool same_mode = found / SM_CHROMA == minor;
-    const int up = (found % SM_CHROMA - tonic + SM_CHROMA) % SM_CHROMA;
-    if (same_mode) return up == 7 ? 0.5 : 0.0;
-    if (up == (minor ? 3 : 9)) return 0.3;
-    return up == 0 ? 0.2 : 0.0;
 }

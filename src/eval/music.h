@@ -43,7 +43,7 @@ typedef enum sm_key_profile {
 } sm_key_profile;
 
 typedef struct sm_key {
-    int key;            /* 0..11: C..B major, 12..23: C..B minor; -1: silence */
+    int key;            /* in the order of sm_key_names; -1: silence */
     double correlation; /* of the chroma with that key's profile; NAN for silence */
     double margin;      /* less that of the next best key */
 } sm_key;
@@ -53,10 +53,5 @@ typedef struct sm_key {
  * profiles. */
 smitin_status sm_key_find(sm_key *key, const float *samples, size_t count, sm_key_profile profile,
                           smitin_error *error);
-/* "C# minor"; "" for -1. */
-const char *sm_key_name(int key);
-/* MIREX's weighted score of `found` against `truth`: 1 the same, 0.5 a fifth above it in the same
- * mode, 0.3 its relative, 0.2 its parallel, else 0; NAN when one is -1. */
-double sm_key_score(int found, int truth);
 
 #endif

@@ -3,6 +3,7 @@
 #include "../common.h"
 #include "../../src/base/rng.h"
 #include "../../src/eval/music.h"
+#include "../../src/probe/task.h"
 
 enum { RATE = SM_MUSIC_RATE };
 static const double PI = 3.14159265358979323846;
@@ -136,15 +137,15 @@ static void test_keys(void **state)
 {
     (void)state;
     smitin_error error;
-    for (int key = 0; key < 24; key++) {
+    for (int key = 0; key < SM_KEYS; key++) {
         size_t count = 0;
-        float *x = cadence(key % 12, key >= 12, &count);
+        float *x = cadence(key / 2, key % 2 == 1, &count);
         for (int profile = 0; profile < 2; profile++) {
             sm_key found;
             ASSERT_OK(sm_key_find(&found, x, count, (sm_key_profile)profile, &error));
             if (found.key != key)
-                fail_msg("%s was heard as %s with profile %d", sm_key_name(key),
-                         sm_key_name(found.key), profile);
+                fail_msg("%s was heard as %s with profile %d", sm_key_names[key],
+                         found.key < 0 ? "silence" : sm_key_names[found.key], profile);
             assert_true(found.correlation > 0.6 && found.margin > 0.0);
         }
         free(x);
@@ -160,24 +161,15 @@ static void test_key_edges(void **state)
     assert_non_null(x);
     ASSERT_OK(sm_key_find(&key, x, 2 * RATE, SM_KEY_TEMPERLEY, &error));
     assert_true(key.key == -1 && isnan(key.correlation));
-    assert_string_equal(sm_key_name(key.key), "");
     ASSERT_OK(sm_key_find(&key, x, 0, SM_KEY_TEMPERLEY, &error));
     assert_int_equal(key.key, -1);
     /* Shorter than a window, and silence after it changes nothing. */
     add_chord(x, 0, 8000, 62, 4, 7);
     ASSERT_OK(sm_key_find(&key, x, 8000, SM_KEY_TEMPERLEY, &error));
-    assert_int_equal(key.key, 2);
+    assert_string_equal(sm_key_names[key.key], "D major");
     ASSERT_OK(sm_key_find(&key, x, 2 * RATE, SM_KEY_TEMPERLEY, &error));
-    assert_int_equal(key.key, 2);
+    assert_string_equal(sm_key_names[key.key], "D major");
     free(x);
-    assert_string_equal(sm_key_name(13), "C# minor");
-    /* MIREX's table: C major and A minor as truth. */
-    assert_true(sm_key_score(0, 0) == 1.0 && sm_key_score(7, 0) == 0.5 &&
-                sm_key_score(5, 0) == 0.0 && sm_key_score(21, 0) == 0.3 &&
-                sm_key_score(12, 0) == 0.2 && sm_key_score(16, 0) == 0.0);
-    assert_true(sm_key_score(16, 21) == 0.5 && sm_key_score(0, 21) == 0.3 &&
-                sm_key_score(9, 21) == 0.2 && sm_key_score(7, 21) == 0.0);
-    assert_true(isnan(sm_key_score(-1, 0)));
 }
 
 int main(void)
