@@ -5,6 +5,8 @@ import argparse
 import json
 import pathlib
 
+from safetensors import safe_open
+
 from . import audio, runs
 from .settings import RATE, TARGETS, CodecSettings, CodecTraining, LmSettings, LmTraining
 
@@ -54,7 +56,7 @@ commands are in `training/README.md`.
 
 Instrumental, General MIDI timbres, mostly 4/4; no voices. English captions of the corpus's own kind
 ("slow jazz waltz with piano, bass and drums in D minor"); other words mean little to it. 2 kbit/s
-blur cymbals and high partials. Thirty seconds is what it has seen in one piece.
+blur cymbals and high partials above 2 kHz. Thirty seconds is what it has seen in one piece.
 """
 
 
@@ -81,7 +83,7 @@ def mean(lines, name, count=20):
     return sum(values) / len(values)
 
 
-def floors(folder):
+def floors(folder, model_folder):
     """Markdown of every floor that has been measured."""
     parts = []
     read = lambda name: json.loads((folder / name).read_text()) if (folder / name).exists() else None
@@ -101,20 +103,30 @@ def floors(folder):
             rows.append("| %s | %s |" % (name, " | ".join(str(x) for x in lm[key])))
         parts.append("\n".join(rows))
     if probes:
-        rows = ["| Probes (`training.floors.probes`) | best head | standard error | floor | chosen on validation, "
+        rows = ["| Probes (`training.floors.probes`, mixtures as they are) | best head | standard error | floor | chosen on validation, "
                 "measured on test | mean of heads |", "|---|---|---|---|---|---|"]
         for t in TARGETS:
             p = probes[t]
             rows.append("| %s | %.3f (layer %d, head %d) | %.3f | %.2f | %.3f | %.3f |" % (
                 t, p["best"], *p["head"], p["error"], p["floor"],
                 p["chosen_on_valid_measured_on_test"], p["mean_of_heads"]))
+        missed = [t for t in TARGETS if not probes[t]["passes"]]
+        rows += ["", "Below the floor: %s." % ", ".join(missed)] if missed else []
+        parts.append("\n".join(rows))
+    knobs = [safe_open(path, "np").metadata() | {"accuracy": safe_open(path, "np").get_tensor("accuracy_test")}
+             for path in sorted(model_folder.glob("knobs/*.knob.safetensors"))]
+    if knobs:
+        rows = ["| Knobs (`smitin knob train`, the paper's recipe: any mixture plus a target stem from anywhere) | best head | "
+                "mean of heads | 50 % is alpha | 100 % is alpha |", "|---|---|---|---|---|"]
+        rows += ["| %s | %.3f | %.3f | %.0f | %.0f |" % (k["trait"], k["accuracy"].max(), k["accuracy"].mean(),
+                                                      float(k["default_alpha"]), float(k["max_alpha"])) for k in knobs]
         parts.append("\n".join(rows))
     if distance:
         parts.append("Frechet distance (`training.floors.frechet`, the recogniser's 96 features of 2-s windows, "
                      "top-k %d) to held-out music: unconditional output %s, codec-reconstructed training music %s, "
                      "ratio %s (floor 3)." % (distance["top_k"], distance["generated"],
                                               distance["reconstructed_training"], distance["ratio"]))
-    return "\n\n".join(parts) + "\n\n" if parts else "Not measured yet.\n\n"
+    return "\n\n".join(parts) + "\n" if parts else "Not measured yet.\n"
 
 
 def main():
@@ -139,7 +151,7 @@ def main():
         codec_hours=(codec[-1]["step"] if codec else 0) * plan.batch * plan.frames / 50 / 3600,
         lm_step=lm[-1]["step"] if lm else 0, lm_time=hours(lm),
         lm_loss=" ".join("%.2f" % x for x in lm[-1]["loss"]) if lm else "none",
-        lm_frames=lm[-1]["frames"] / 1e6 if lm else 0, floors=floors(args.work / "floors"))
+        lm_frames=lm[-1]["frames"] / 1e6 if lm else 0, floors=floors(args.work / "floors", args.folder))
     (args.folder / "README.md").write_text(text)
 
 
