@@ -15,6 +15,8 @@ static void print_info(const smitin_knob_info *info)
            info->head_size);
     printf("accuracy       best head %.1f %%, mean %.1f %% (test data)\n",
            100.0 * info->best_accuracy, 100.0 * info->mean_accuracy);
+    printf("direction      %s\n",
+           info->direction == SMITIN_DIRECTION_MEAN ? "mean (mass mean shift)" : "probe");
     printf("strength       50 %% is alpha %.4g, 100 %% is alpha %.4g\n", info->default_alpha,
            info->max_alpha);
     printf("data           %s\n", info->data);
@@ -32,6 +34,8 @@ static void print_json(const smitin_knob_info *info)
     json_object_set_new(o, "head_size", json_integer(info->head_size));
     json_object_set_new(o, "best_accuracy", json_real(info->best_accuracy));
     json_object_set_new(o, "mean_accuracy", json_real(info->mean_accuracy));
+    json_object_set_new(o, "direction",
+                        json_string(info->direction == SMITIN_DIRECTION_MEAN ? "mean" : "probe"));
     json_object_set_new(o, "default_alpha", json_real(info->default_alpha));
     json_object_set_new(o, "max_alpha", json_real(info->max_alpha));
     json_object_set_new(o, "data", json_string(info->data));

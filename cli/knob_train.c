@@ -16,10 +16,14 @@
 /* A rise in mean presence that seeds alone do not make. */
 static const double SMALLEST_RISE = 0.05;
 
+/* What strengths are measured along. */
+static const char *const directions[] = {"mean", "probe", NULL};
+
 typedef struct train_options {
     model_options model;
     pairs_options pairs;
     const char *labels, *audio, *trait, *name, *output, *licence;
+    int direction; /* index into directions */
     int calibrate_pieces;
     double C, calibrate_seconds;
     bool quiet;
@@ -122,6 +126,7 @@ static void describe(train_job *job)
     snprintf(meta->data, sizeof meta->data, "%s", sm_dataset_summary(job->dataset));
     snprintf(meta->licence, sizeof meta->licence, "%s", licence);
     snprintf(meta->site, sizeof meta->site, "self_attn.z");
+    meta->along_mean = o->direction == 0;
     /* Until calibration has measured better: the published strengths. */
     meta->default_alpha = 5.0;
     meta->max_alpha = 10.0;
@@ -275,6 +280,8 @@ static size_t train_specs(train_options *o, option_spec *specs, size_t capacity)
         {NULL, "--clip-seconds", OPTION_DOUBLE, &o->pairs.seconds, 0.1, 30, NULL, "S",
          "length of a clip [3]"},
         {NULL, "--C", OPTION_DOUBLE, &o->C, 1e-6, 1e6, NULL, "C", "inverse regularisation [1]"},
+        {NULL, "--direction", OPTION_CHOICE, &o->direction, 0, 0, directions, "NAME",
+         "where it pushes: mean (mass mean shift) or probe (the regression's weights) [mean]"},
         {NULL, "--licence", OPTION_TEXT, &o->licence, 0, 0, NULL, "TEXT",
          "of the audio, kept in the file [the data set's, or unknown]"},
         {NULL, "--calibrate-pieces", OPTION_INT, &o->calibrate_pieces, 0, 256, NULL, "N",

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char *const method_names[] = {"smitin", "sparse", "iti", "decay", NULL};
-static const char *const direction_names[] = {"probe", "mean", "random", NULL};
+static const char *const direction_names[] = {"own", "probe", "mean", "random", NULL};
 static const char *const branch_names[] = {"both", "cond", "uncond", NULL};
 static const char *const decay_names[] = {"linear", "exponential", NULL};
 static const char *const statistic_names[] = {"median", "mean", NULL};
@@ -41,7 +41,7 @@ size_t steering_option_specs(steering_options *o, option_spec *specs, size_t cap
         {NULL, "--method", OPTION_CHOICE, &o->method, 0, 0, method_names, "NAME",
          "smitin, sparse (no monitor), iti (original) or decay [smitin]"},
         {NULL, "--direction", OPTION_CHOICE, &o->direction, 0, 0, direction_names, "NAME",
-         "probe, mean (mass mean shift) or random (control) [probe]"},
+         "probe, mean (mass mean shift) or random (control) [the knob's own]"},
         {NULL, "--every", OPTION_INT, &o->every, 1, 1e6, NULL, "S", "push every S-th step [5]"},
         {NULL, "--power", OPTION_DOUBLE, &o->power, 0, 100, NULL, "P",
          "exponent of the soft weights [3]"},

@@ -56,7 +56,7 @@ def compare(scores):
 def plot(scores, kind, target, folder):
     """Presence and drift against dose; CSV and PNG."""
     stem = folder / ("%s-%s" % (kind, target))
-    blocks = {"SMITIN": "SMITIN ", "SMITIN, mass mean": "SMITIN mean ", "original ITI": "ITI "}
+    blocks = {"SMITIN": "SMITIN ", "SMITIN, probe": "SMITIN probe ", "original ITI": "ITI "}
     with open(stem.with_suffix(".csv"), "w") as file:
         for start in blocks.values():
             for point in curve(scores, start):

@@ -54,7 +54,7 @@ def run_target(args, target, kind):
     for row in rows:
         measure(row)
     if kind == "add":
-        wanted = [r.name for r in rows if r.name.startswith("SMITIN") and "mean" not in r.name][2:3]
+        wanted = [r.name for r in rows if r.name.startswith("SMITIN") and "probe" not in r.name][2:3]
         doses = {name: (table[name]["dose"], table[name]["weight_sum"]) for name in wanted}
         for row in conditions.controls(doses):
             measure(row)

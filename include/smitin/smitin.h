@@ -208,6 +208,15 @@ SMITIN_API SMITIN_NODISCARD smitin_status smitin_knob_load(smitin_knob **knob, c
 SMITIN_API void
 smitin_knob_free(smitin_knob *knob); /* NULL is allowed; not while a session uses it */
 
+/* Where a knob pushes. */
+typedef enum smitin_direction {
+    SMITIN_DIRECTION_OWN = 0, /* what its strengths were measured along: probe or mean */
+    SMITIN_DIRECTION_PROBE,   /* the logistic regression's weights */
+    SMITIN_DIRECTION_MEAN,    /* mass mean shift: between the class centroids */
+    SMITIN_DIRECTION_RANDOM,  /* seeded random unit vectors, as long as its own: the control that
+                                 must fail */
+} smitin_direction;
+
 typedef struct smitin_knob_info {
     char trait[64];       /* "drums" */
     char model[128];      /* name of the model it was made for */
@@ -215,10 +224,11 @@ typedef struct smitin_knob_info {
     char data[256];       /* what it was trained on */
     char licence[64];     /* of that data */
     int layers, heads, head_size;
-    double default_alpha; /* raw alpha of strength 0.5 */
-    double max_alpha;     /* raw alpha of strength 1.0: the end of the useful range */
-    double best_accuracy; /* of one head, on test data, 0..1 */
-    double mean_accuracy; /* over all heads, on test data */
+    smitin_direction direction; /* its own: SMITIN_DIRECTION_PROBE or _MEAN */
+    double default_alpha;       /* raw alpha of strength 0.5 */
+    double max_alpha;           /* raw alpha of strength 1.0: the end of the useful range */
+    double best_accuracy;       /* of one head, on test data, 0..1 */
+    double mean_accuracy;       /* over all heads, on test data */
 } smitin_knob_info;
 
 SMITIN_API void smitin_knob_describe(const smitin_knob *knob, smitin_knob_info *info);
@@ -239,12 +249,6 @@ typedef enum smitin_method {
     SMITIN_METHOD_DECAY, /* original, with a strength that decays over time */
 } smitin_method;
 
-typedef enum smitin_direction {
-    SMITIN_DIRECTION_PROBE = 0, /* the logistic regression's weights */
-    SMITIN_DIRECTION_MEAN,      /* mass mean shift: between the class centroids */
-    SMITIN_DIRECTION_RANDOM,    /* seeded random unit vectors: the control that must fail */
-} smitin_direction;
-
 typedef enum smitin_branch {
     SMITIN_BRANCH_BOTH = 0, /* conditional and unconditional rows */
     SMITIN_BRANCH_COND,
@@ -263,7 +267,7 @@ typedef enum smitin_statistic {
 
 typedef struct smitin_steering {
     smitin_method method;       /* SMITIN_METHOD_SMITIN */
-    smitin_direction direction; /* SMITIN_DIRECTION_PROBE */
+    smitin_direction direction; /* SMITIN_DIRECTION_OWN; with another alpha must be raw */
     smitin_branch branch;       /* SMITIN_BRANCH_BOTH */
     double alpha;    /* raw strength; negative removes the trait. NAN (default) = from `strength` */
     double strength; /* -1..1 of the knob's calibrated range; 0 (default) is exactly no steering */

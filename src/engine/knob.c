@@ -44,6 +44,7 @@ void smitin_knob_describe(const smitin_knob *knob, smitin_knob_info *info)
     info->layers = data->L;
     info->heads = data->H;
     info->head_size = data->D;
+    info->direction = meta->along_mean ? SMITIN_DIRECTION_MEAN : SMITIN_DIRECTION_PROBE;
     info->default_alpha = meta->default_alpha;
     info->max_alpha = meta->max_alpha;
     double sum = 0.0;

@@ -244,6 +244,15 @@ static int read_count(reader *r, const char *key)
     return 0;
 }
 
+/* Optional, since files of other programs may not know it. */
+static bool read_along_mean(reader *r)
+{
+    const char *value = sm_safetensors_meta(r->file, "along");
+    if (value == NULL || strcmp(value, "direction") == 0) return false;
+    if (strcmp(value, "mean_shift") != 0) refuse_meta(r, "along", "is not direction or mean_shift");
+    return true;
+}
+
 static smitin_status read_all_meta(reader *r, sm_knob_meta *meta)
 {
     if (strcmp(read_meta(r, "format"), KNOB_FORMAT) != 0)
@@ -258,6 +267,7 @@ static smitin_status read_all_meta(reader *r, sm_knob_meta *meta)
     read_string(r, "site", meta->site, sizeof(meta->site));
     meta->train_count = read_count(r, "train_count");
     meta->test_count = read_count(r, "test_count");
+    meta->along_mean = read_along_mean(r);
     meta->default_alpha = read_number(r, "default_alpha");
     meta->max_alpha = read_number(r, "max_alpha");
     return r->status;
@@ -396,6 +406,7 @@ smitin_status sm_knob_data_write(const sm_knob_data *knob, const char *path, smi
         {"site", knob->meta.site},
         {"train_count", train},
         {"test_count", test},
+        {"along", knob->meta.along_mean ? "mean_shift" : "direction"},
         {"default_alpha", default_alpha},
         {"max_alpha", max_alpha},
         {"checksum", sum},

@@ -15,6 +15,7 @@
 #ifndef SMITIN_FORMAT_KNOB_FILE_H
 #define SMITIN_FORMAT_KNOB_FILE_H
 
+#include <stdbool.h>
 #include "../base/error.h"
 
 typedef struct sm_knob_meta {
@@ -25,6 +26,7 @@ typedef struct sm_knob_meta {
     char licence[64];
     char site[32];               /* "self_attn.z": where it was read and where it is added */
     int train_count, test_count; /* segments */
+    bool along_mean; /* the alphas were measured along mean_shift; else along direction */
     double default_alpha, max_alpha;
 } sm_knob_meta;
 

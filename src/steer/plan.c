@@ -62,6 +62,15 @@ static smitin_status check_strength(const sm_knob_data *knob, const smitin_steer
     bool calibrated = knob->meta.default_alpha > 0.0 &&
                       knob->meta.max_alpha >= knob->meta.default_alpha &&
                       isfinite(knob->meta.max_alpha);
+    const smitin_direction own =
+        knob->meta.along_mean ? SMITIN_DIRECTION_MEAN : SMITIN_DIRECTION_PROBE;
+    if (settings->strength != 0.0 && settings->direction != SMITIN_DIRECTION_OWN &&
+        settings->direction != own)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "the strengths of the knob '%s' were measured along its %s direction; with "
+                       "another one give a raw alpha, such as %s:5",
+                       knob->meta.trait, knob->meta.along_mean ? "mean" : "probe",
+                       knob->meta.trait);
     if (settings->strength != 0.0 && !calibrated)
         return sm_fail(
             error, SMITIN_ERROR_KNOB,
@@ -166,7 +175,8 @@ static void random_direction(float *out, int D, uint64_t seed, int index)
 static void fill_vectors(sm_plan *plan, const sm_knob_data *knob, const smitin_steering *settings)
 {
     size_t D = (size_t)plan->D;
-    bool mean = settings->direction == SMITIN_DIRECTION_MEAN;
+    bool mean = settings->direction == SMITIN_DIRECTION_MEAN ||
+                (knob->meta.along_mean && settings->direction != SMITIN_DIRECTION_PROBE);
     const float *sigma = mean ? knob->sigma_mean : knob->sigma;
     const float *direction = mean ? knob->mean_shift : knob->direction;
     for (int i = 0; i < plan->L * plan->H; i++) {

@@ -30,6 +30,7 @@ static sm_knob_data *make_knob(void)
     snprintf(meta->site, sizeof(meta->site), "self_attn.z");
     meta->train_count = 100;
     meta->test_count = 30;
+    meta->along_mean = true;
     meta->default_alpha = 0.1;
     meta->max_alpha = 12.75;
     return knob;

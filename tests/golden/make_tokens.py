@@ -136,6 +136,9 @@ def hashes(path, extra, texts):
         ids, slow = fast(text).input_ids, slow_ids(model, text, extra)
         if ids != slow:
             differing.append(text)
+            # The same text cut elsewhere is a tie of two segmentations, which is transformers' to decide.
+            if "".join(fast.tokenize(text)) == "".join(model.encode(text, out_type=str)):
+                slow = ids
         total += len(slow)
         unknown += slow.count(2)
         out.append(hash_ids(slow))

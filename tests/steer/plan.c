@@ -115,6 +115,20 @@ static void test_directions(void **state)
     }
     assert_int_equal(equal, 0);
     drop(&s);
+    /* Of a knob whose strengths were measured along its mean shift. */
+    for (int i = 0; i < 3; i++) {
+        static const smitin_direction asked[] = {SMITIN_DIRECTION_OWN, SMITIN_DIRECTION_PROBE,
+                                                 SMITIN_DIRECTION_RANDOM};
+        smitin_error error;
+        s = (setup){.knob = test_knob(2, 3, 2, accuracy), .arena = sm_arena_new()};
+        s.knob->meta.along_mean = true;
+        settings.direction = asked[i];
+        ASSERT_OK(sm_plan_init(&s.plan, s.knob, &settings, s.arena, &error));
+        ASSERT_NEAR(hypot((double)s.plan.vector[0], (double)s.plan.vector[1]), i == 1 ? 1 : 10,
+                    1e-5);
+        assert_true(i == 2 || s.plan.vector[i == 1 ? 1 : 0] == 0.0f);
+        drop(&s);
+    }
     drop(&again);
     drop(&other);
 }
@@ -212,6 +226,11 @@ static void test_refusals(void **state)
 #undef REFUSED
     smitin_steering settings = test_settings();
     settings.strength = 0.5;
+    settings.direction = SMITIN_DIRECTION_PROBE;
+    ASSERT_OK(sm_plan_check(knob, &settings, &error));
+    knob->meta.along_mean = true;
+    ASSERT_FAILS(sm_plan_check(knob, &settings, &error), SMITIN_ERROR_ARGUMENT, "mean direction");
+    settings.direction = SMITIN_DIRECTION_OWN;
     knob->meta.default_alpha = 0.0;
     ASSERT_FAILS(sm_plan_check(knob, &settings, &error), SMITIN_ERROR_KNOB, "no calibrated range");
     settings.alpha = 3.0;
