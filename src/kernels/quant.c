@@ -258,3 +258,59 @@ void sm_unpack(float *out, const sm_packed *w, int n0, int n1)
         for (int m = 0; m < w->M; m++) *out++ = sm_packed_at(w, n, m);
     }
 }
+
+/* ---- Rows of blocks ---- */
+
+enum { Q8_ROW_BLOCK = 2 + SM_BLOCK, Q4_ROW_BLOCK = 2 + SM_BLOCK / 2 };
+
+size_t sm_row_bytes(sm_format format, int M)
+{
+    return sm_blocks(M) * (format == SM_FORMAT_Q8 ? Q8_ROW_BLOCK : Q4_ROW_BLOCK);
+}
+
+void sm_packed_get_row(uint8_t *row, const sm_packed *w, int n)
+{
+    const bool q8 = w->format == SM_FORMAT_Q8;
+    const size_t blocks = sm_blocks(w->M), bytes = q8 ? Q8_BYTES : Q4_BYTES;
+    const int count = q8 ? SM_BLOCK : SM_BLOCK / 2;
+    for (size_t b = 0; b < blocks; b++) {
+        const size_t at = (size_t)(n / SM_TILE) * blocks + b;
+        const uint8_t *codes = w->codes + at * bytes;
+        const uint16_t scale = w->scales[at * SM_TILE + (size_t)(n % SM_TILE)];
+        *row++ = (uint8_t)scale;
+        *row++ = (uint8_t)(scale >> 8);
+        for (int m = 0; m < count; m++) /* q8 has a sign here and 128 more there */
+            *row++ = (uint8_t)(codes[place(n, m)] ^ (q8 ? 128 : 0));
+    }
+}
+
+/* Whether no scale of a row is infinite or NaN. */
+static bool finite_scales(const uint8_t *row, size_t blocks, size_t block)
+{
+    for (size_t b = 0; b < blocks; b++) {
+        if ((row[b * block + 1] & 0x7C) == 0x7C) return false;
+    }
+    return true;
+}
+
+bool sm_packed_put_row(uint8_t *codes, uint16_t *scales, sm_format format, int M, int n,
+                       const uint8_t *row)
+{
+    const bool q8 = format == SM_FORMAT_Q8;
+    const size_t blocks = sm_blocks(M), bytes = q8 ? Q8_BYTES : Q4_BYTES;
+    const size_t block = q8 ? Q8_ROW_BLOCK : Q4_ROW_BLOCK;
+    const int count = q8 ? SM_BLOCK : SM_BLOCK / 2;
+    if (row != NULL && !finite_scales(row, blocks, block)) return false;
+    for (size_t b = 0; b < blocks; b++) {
+        const size_t at = (size_t)(n / SM_TILE) * blocks + b;
+        const uint8_t *from = row != NULL ? row + b * block : NULL;
+        scales[at * SM_TILE + (size_t)(n % SM_TILE)] =
+            (uint16_t)(from != NULL ? from[0] | from[1] << 8 : 0);
+        for (int m = 0; m < count; m++) {
+            /* Zeros as packing writes them: 128, and twice the level of index 8. */
+            const int code = from == NULL ? (q8 ? 128 : 0x88) : from[2 + m] ^ (q8 ? 128 : 0);
+            codes[at * bytes + place(n, m)] = (uint8_t)code;
+        }
+    }
+    return true;
+}

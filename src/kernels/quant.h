@@ -93,6 +93,16 @@ float sm_packed_at(const sm_packed *w, int n, int m);
 /* Outputs n0..n1-1 as f32: out [n1 - n0, M]. */
 void sm_unpack(float *out, const sm_packed *w, int n0, int n1);
 
+/* Rows as GGUF has them: an output's blocks one after the other, each an f16 scale and the codes of
+ * 32 inputs, 34 bytes for q8 (Q8_0) and 18 for q4 (IQ4_NL). The same numbers as in tiles. */
+size_t sm_row_bytes(sm_format format, int M);
+/* row [sm_row_bytes] = output n of w */
+void sm_packed_get_row(uint8_t *row, const sm_packed *w, int n);
+/* The other way, into arrays of a whole layer of M inputs; after the last output fill its tile up
+ * with rows of NULL, which are zeros. False, and nothing written, when a scale is not finite. */
+bool sm_packed_put_row(uint8_t *codes, uint16_t *scales, sm_format format, int M, int n,
+                       const uint8_t *row);
+
 /* IEEE half precision, rounded to nearest, ties to even, as the CPU's own conversion does; beyond
  * 65504 infinite, NaN stays NaN. */
 uint16_t sm_f16_from_f32(float x);

@@ -111,6 +111,45 @@ static void q8_is_near(void **state)
     }
 }
 
+/* Tiles to GGUF's rows and back: the same bytes, zeros behind the last output included; and a row
+ * read as GGUF defines it holds the same numbers. */
+static void rows_of_blocks(void **state)
+{
+    (void)state;
+    for (int s = 0; s < 2 * SIZES; s++) {
+        const int N = sizes[s / 2][0], M = sizes[s / 2][1];
+        const sm_format format = s % 2 == 0 ? SM_FORMAT_Q8 : SM_FORMAT_Q4;
+        layer l = pack(format, N, M, 0.02f);
+        sm_packed_size room;
+        smitin_error error;
+        ASSERT_OK(sm_packed_size_of(&room, format, N, M, &error));
+        uint8_t *codes = malloc(room.codes), *row = malloc(sm_row_bytes(format, M));
+        uint16_t *scales = malloc(room.scales * 2);
+        assert_true(codes != NULL && scales != NULL && row != NULL);
+        for (int n = 0; n < (N + SM_TILE - 1) / SM_TILE * SM_TILE; n++) {
+            if (n < N) sm_packed_get_row(row, &l.packed, n);
+            assert_true(sm_packed_put_row(codes, scales, format, M, n, n < N ? row : NULL));
+            for (int m = 0; n < N && m < M; m++) {
+                const size_t bytes = format == SM_FORMAT_Q8 ? 34 : 18;
+                const uint8_t *block = row + (size_t)(m / 32) * bytes;
+                const float scale = sm_f16_to_f32((uint16_t)(block[0] | block[1] << 8));
+                const int i = m % 32, half = block[2 + i % 16];
+                const int level = format == SM_FORMAT_Q8
+                                      ? (int8_t)block[2 + i]
+                                      : sm_q4_values[i < 16 ? half & 15 : half >> 4];
+                assert_true(scale * (float)level == sm_packed_at(&l.packed, n, m));
+            }
+        }
+        assert_memory_equal(codes, l.packed.codes, room.codes);
+        assert_memory_equal(scales, l.packed.scales, room.scales * 2);
+        row[1] = 0x7C; /* infinite */
+        assert_false(sm_packed_put_row(codes, scales, format, M, 0, row));
+        assert_memory_equal(codes, l.packed.codes, room.codes);
+        free(codes), free(scales), free(row);
+        drop(&l);
+    }
+}
+
 /* Root of mean square error over root of mean square. */
 static double relative_error(const layer *l)
 {
@@ -260,6 +299,7 @@ int main(void)
         cmocka_unit_test(half_precision),
         cmocka_unit_test(upper_half),
         cmocka_unit_test(q8_is_near),
+        cmocka_unit_test(rows_of_blocks),
         cmocka_unit_test(errors_are_as_documented),
         cmocka_unit_test(padding_is_zero),
         cmocka_unit_test(parts_make_the_whole),
