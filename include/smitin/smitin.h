@@ -105,26 +105,52 @@ typedef struct smitin_engine_options {
     int threads; /* workers, the caller included; 0 = all usable cores (default) */
     /* "ref", "avx2", "avx_vnni", "avx512", "avx512_vnni"; NULL = the best this CPU has (default) */
     const char *cpu_level;
-    smitin_format format; /* SMITIN_FORMAT_FILE; others are converted while loading */
-    smitin_cache cache;   /* SMITIN_CACHE_F16 */
+    /* SMITIN_FORMAT_FILE; others are converted while loading. A GGUF file of q8 or q4 has no other.
+     */
+    smitin_format format;
+    smitin_cache cache; /* SMITIN_CACHE_F16 */
     unsigned char reserved[24];
 } smitin_engine_options;
 
 SMITIN_API smitin_engine_options smitin_engine_defaults(void);
 
-/* Load a MusicGen checkpoint: a directory with config.json, weights (f32, f16 or bf16) and, for
- * text prompts, spiece.model. The weights are the first of these that is there: model.safetensors,
- * pytorch_model.bin (each single, or in shards with its index), audiocraft's state_dict.bin, which
- * wants the folders of facebook/encodec_32khz and t5-base beside it for what it does not hold. A
- * codec that lacks LSTM tensors, as in early uploads of melody models, is replaced by that of
- * encodec_32khz beside it. No
- * code in a file is ever run: anything but tensors is refused. Every tensor's name, type and shape
- * is checked; all misses are reported together. The engine owns everything it loads; free it after
- * its sessions. */
+/* Load a MusicGen checkpoint: a file of smitin_convert, or a directory with config.json, weights
+ * (f32, f16 or bf16) and, for text prompts, spiece.model. The weights are the first of these that
+ * is there: model.safetensors, pytorch_model.bin (each single, or in shards with its index),
+ * audiocraft's state_dict.bin, which wants the folders of facebook/encodec_32khz and t5-base beside
+ * it for what it does not hold. A codec that lacks LSTM tensors, as in early uploads of melody
+ * models, is replaced by that of encodec_32khz beside it. No code in a file is ever run: anything
+ * but tensors is refused. Every tensor's name, type and shape is checked; all misses are reported
+ * together. The engine owns everything it loads; free it after its sessions. */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_open(smitin_engine **engine,
                                                              const char *path,
                                                              const smitin_engine_options *options,
                                                              smitin_error *error);
+/* How smitin_convert goes on: `done` of `total` bytes are written. Called on the caller's thread;
+ * false ends the conversion with SMITIN_ERROR_STOPPED. */
+typedef bool (*smitin_convert_progress)(void *user, uint64_t done, uint64_t total);
+
+typedef struct smitin_convert_options {
+    int threads;         /* 0 = all usable cores (default) */
+    const char *name;    /* of the model, kept in the file; NULL (default) = the path's end */
+    const char *licence; /* of the weights; NULL (default) = that of the model's README.md */
+    smitin_convert_progress progress; /* NULL (default): nobody is told */
+    void *user;
+    unsigned char reserved[32];
+} smitin_convert_options;
+
+SMITIN_API smitin_convert_options smitin_convert_defaults(void);
+
+/* Write the model at `path`, whatever smitin_engine_open takes, into one GGUF file: weights in
+ * `format`, which is not SMITIN_FORMAT_FILE, configuration, vocabulary and the fingerprint of the
+ * original. Loading it gives the bits that loading `path` in that format gives. The file is written
+ * a few megabytes at a time, under a temporary name until it is whole: after an error there is none
+ * of it, and what was at `output` before stays. A GGUF file of q8 or q4 is refused as `path`. */
+SMITIN_API SMITIN_NODISCARD smitin_status smitin_convert(const char *path, const char *output,
+                                                         smitin_format format,
+                                                         const smitin_convert_options *options,
+                                                         smitin_error *error);
+
 /* An engine of random weights in the shape of a published model, "musicgen-small",
  * "musicgen-medium" or "musicgen-large": as fast and as large as the model, and noise to the ear.
  * For measuring. It has no vocabulary; smitin_session_set_tokens gives it a text. */
@@ -150,10 +176,13 @@ typedef struct smitin_model_info {
     bool has_melody;       /* follows melodies: smitin_session_set_melody */
     uint64_t parameters;   /* weights in all parts */
     uint64_t memory_bytes; /* resident weights */
-    uint64_t step_bytes;   /* of these, what one decoding step with text reads */
-    char fingerprint[65];  /* hexadecimal SHA-256 of the decoder's contents, equal for every weight
-                              format */
-    int latent_size;       /* numbers of one frame of the codec before it is quantised */
+    /* Of linear layers: as it was asked for; of a GGUF file as it has them; SMITIN_FORMAT_FILE for
+     * a directory's own. */
+    smitin_format format;
+    uint64_t step_bytes;  /* of these, what one decoding step with text reads */
+    char fingerprint[65]; /* hexadecimal SHA-256 of the decoder's contents, equal for every weight
+                             format */
+    int latent_size;      /* numbers of one frame of the codec before it is quantised */
 } smitin_model_info;
 
 SMITIN_API void smitin_engine_info(const smitin_engine *engine, smitin_model_info *info);

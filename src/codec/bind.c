@@ -16,42 +16,12 @@ typedef struct binding {
     sm_format format;   /* of every layer: f32 or f16 */
 } binding;
 
-/* w = g v / |v| per index of dimension 0, the norm over all others: [rows, columns] in place.
- * Dimension 0 is the outputs of a convolution but the INPUTS of a transposed one. */
-static void fold(const binding *b, float *v, const float *g, size_t rows, size_t columns,
-                 const char *module)
-{
-    for (size_t r = 0; r < rows; r++) {
-        float *row = v + r * columns;
-        double sum = 0.0;
-        for (size_t i = 0; i < columns; i++) sum += (double)row[i] * (double)row[i];
-        if (!(sum > 0.0)) {
-            sm_binder_miss(b->binder, "the weight norm of %s%s has an empty direction in row %zu",
-                           b->prefix, module, r);
-            return;
-        }
-        const double scale = (double)g[r] / sqrt(sum);
-        for (size_t i = 0; i < columns; i++) row[i] = (float)((double)row[i] * scale);
-    }
-}
-
-/* The weight [d0, d1, d2] of a module in whichever spelling the file has; folded. */
+/* The weight [d0, d1, d2] of a module. Dimension 0, over which a weight norm runs, is the outputs
+ * of a convolution but the INPUTS of a transposed one. */
 static float *bind_weight(const binding *b, int d0, int d1, int d2, const char *module)
 {
-    static const char *const spellings[2][2] = {
-        {"weight_g", "weight_v"},
-        {"parametrizations.weight.original0", "parametrizations.weight.original1"}};
-    const int64_t shape[3] = {d0, d1, d2}, magnitude[3] = {d0, 1, 1};
-    if (sm_binder_has(b->binder, "%s%s.weight", b->prefix, module)) {
-        return sm_bind(b->binder, 3, shape, "%s%s.weight", b->prefix, module);
-    }
-    const int newer = sm_binder_has(b->binder, "%s%s.%s", b->prefix, module, spellings[1][1]);
-    const float *g =
-        sm_bind(b->binder, 3, magnitude, "%s%s.%s", b->prefix, module, spellings[newer][0]);
-    float *v = sm_bind(b->binder, 3, shape, "%s%s.%s", b->prefix, module, spellings[newer][1]);
-    if (g == NULL || v == NULL) return NULL;
-    fold(b, v, g, (size_t)d0, (size_t)d1 * (size_t)d2, module);
-    return v;
+    const int64_t shape[3] = {d0, d1, d2};
+    return sm_bind_normed(b->binder, shape, "%s%s", b->prefix, module);
 }
 
 /* A layer whose weights stand in another order in the file. */
@@ -90,7 +60,7 @@ static sm_matrix turn(const binding *b, const turned *from, int N, int M, const 
     if (sm_matrix_size(&size, b->format, N, M, NULL) == SMITIN_OK)
         values = sm_arena_take(b->arena, size.codes, 1);
     if (row == NULL || values == NULL) {
-        sm_binder_miss(b->binder, "memory is short for turning the codec's weights");
+        sm_binder_short(b->binder, "turning the codec's weights");
         return w;
     }
     for (int n = 0; n < N; n++) {
@@ -109,7 +79,7 @@ static sm_arena *spare_begin(const binding *b)
 {
     sm_arena *spare = sm_arena_new();
     if (spare == NULL)
-        sm_binder_miss(b->binder, "memory is short for turning the codec's weights");
+        sm_binder_short(b->binder, "turning the codec's weights");
     else
         b->binder->arena = spare;
     return spare;
@@ -148,7 +118,7 @@ static void bind_upsample(const binding *b, sm_upsample *up, int in, int out, in
     up->stride = stride;
     float *biases = SM_TAKE(b->arena, S * O, float);
     up->bias = biases;
-    if (biases == NULL) sm_binder_miss(b->binder, "memory is short for the codec's biases");
+    if (biases == NULL) sm_binder_short(b->binder, "the codec's biases");
     sm_arena *spare = spare_begin(b);
     if (spare == NULL) return;
     const float *bias = sm_bind(b->binder, 1, shape, "%s%s.bias", b->prefix, module);
@@ -168,7 +138,7 @@ static void bind_residuals(const binding *b, sm_stage *stage, int channels, cons
     int dilation = 1;
     stage->residuals = SM_TAKE(b->binder->arena, config->residual_layers, sm_residual);
     if (stage->residuals == NULL) {
-        sm_binder_miss(b->binder, "memory is short for the codec's layers");
+        sm_binder_short(b->binder, "the codec's layers");
         return;
     }
     for (int j = 0; j < config->residual_layers; j++, dilation *= config->dilation_growth) {
@@ -190,7 +160,7 @@ static void bind_lstm(const binding *b, sm_half *half, int width, const char *na
     const int64_t vector[1] = {4 * (int64_t)width};
     half->lstm = SM_TAKE(b->binder->arena, b->config->lstm_layers, sm_lstm);
     if (half->lstm == NULL) {
-        sm_binder_miss(b->binder, "memory is short for the codec's layers");
+        sm_binder_short(b->binder, "the codec's layers");
         return;
     }
     for (int l = 0; l < b->config->lstm_layers; l++) {
@@ -256,8 +226,7 @@ static void bind_books(const binding *b, sm_codec *codec)
         book->embed =
             sm_bind(b->binder, 2, shape, "%squantizer.layers.%d.codebook.embed", b->prefix, q);
         book->half_norm = SM_TAKE(b->binder->arena, size, float);
-        if (book->half_norm == NULL)
-            sm_binder_miss(b->binder, "memory is short for the codec's codebooks");
+        if (book->half_norm == NULL) sm_binder_short(b->binder, "the codec's codebooks");
         if (book->embed == NULL || book->half_norm == NULL) continue;
         for (int j = 0; j < size; j++) {
             const float *e = book->embed + (size_t)j * (size_t)hidden;

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #if defined(__GLIBC__)
 #include <malloc.h>
 #endif
@@ -64,38 +63,52 @@ static smitin_status check_options(const smitin_engine_options *options, smitin_
     return SMITIN_OK;
 }
 
-static void choose_formats(const smitin_engine_options *options, sm_binder *binder,
-                           sm_format *cache)
+static const sm_format formats[] = {
+    [SMITIN_FORMAT_FILE] = SM_FORMAT_F32, [SMITIN_FORMAT_F32] = SM_FORMAT_F32,
+    [SMITIN_FORMAT_F16] = SM_FORMAT_F16,  [SMITIN_FORMAT_BF16] = SM_FORMAT_BF16,
+    [SMITIN_FORMAT_Q8] = SM_FORMAT_Q8,    [SMITIN_FORMAT_Q4] = SM_FORMAT_Q4};
+
+sm_format sm_engine_format(smitin_format format)
 {
-    static const sm_format formats[] = {
-        [SMITIN_FORMAT_FILE] = SM_FORMAT_F32, [SMITIN_FORMAT_F32] = SM_FORMAT_F32,
-        [SMITIN_FORMAT_F16] = SM_FORMAT_F16,  [SMITIN_FORMAT_BF16] = SM_FORMAT_BF16,
-        [SMITIN_FORMAT_Q8] = SM_FORMAT_Q8,    [SMITIN_FORMAT_Q4] = SM_FORMAT_Q4};
+    return formats[format];
+}
+
+smitin_status sm_engine_bind(sm_t5 **t5, sm_codec **codec, sm_lm **lm,
+                             const sm_model_config *config, sm_binder *binder, smitin_error *error)
+{
+    SM_TRY(sm_t5_new(t5, &config->text, binder, error));
+    SM_TRY(sm_codec_new(codec, &config->codec, binder, error));
+    SM_TRY(sm_lm_new(lm, &config->lm, config->text.hidden, binder, error));
+    return sm_binder_finish(binder, "the model", error);
+}
+
+smitin_status sm_engine_vocabulary(sm_tokenizer **tokenizer, const sm_checkpoint *checkpoint,
+                                   const char *path, smitin_error *error)
+{
+    char name[600];
+    *tokenizer = NULL;
+    if (checkpoint->vocabulary == NULL) return SMITIN_OK;
+    snprintf(name, sizeof name, checkpoint->single ? "%s" : "%s/spiece.model", path);
+    SM_TRY(sm_tokenizer_parse(tokenizer, checkpoint->vocabulary, checkpoint->vocabulary_size, name,
+                              error));
+    sm_tokenizer_set_rows(*tokenizer, checkpoint->config.text.vocab);
+    return SMITIN_OK;
+}
+
+/* Bind with `binder`, which knows where the weights come from. */
+static smitin_status bind_model(smitin_engine *engine, sm_binder *binder,
+                                const smitin_engine_options *options, smitin_error *error)
+{
     static const sm_format caches[] = {[SMITIN_CACHE_F16] = SM_FORMAT_F16,
                                        [SMITIN_CACHE_F32] = SM_FORMAT_F32,
                                        [SMITIN_CACHE_Q8] = SM_FORMAT_Q8};
-    binder->as_file = options->format == SMITIN_FORMAT_FILE;
-    binder->format = formats[options->format];
-    *cache = caches[options->cache];
-}
-
-/* From `source`, or random weights when that is NULL. */
-static smitin_status bind_model(smitin_engine *engine, const sm_source *source,
-                                const smitin_engine_options *options, smitin_error *error)
-{
-    const sm_model_config *config = &engine->config;
-    sm_binder binder;
-    if (source != NULL)
-        sm_binder_init_source(&binder, source, engine->arena);
-    else
-        sm_binder_init_random(&binder, engine->arena);
-    binder.pool = engine->pool;
-    choose_formats(options, &binder, &engine->cache);
-    SM_TRY(sm_t5_new(&engine->t5, &config->text, &binder, error));
-    SM_TRY(sm_codec_new(&engine->codec, &config->codec, &binder, error));
-    SM_TRY(sm_lm_new(&engine->lm, &config->lm, config->text.hidden, &binder, error));
-    SM_TRY(sm_binder_finish(&binder, "the model", error));
-    engine->parameters = binder.parameters;
+    engine->cache = caches[options->cache];
+    binder->pool = engine->pool;
+    binder->as_file = engine->format == SMITIN_FORMAT_FILE;
+    binder->format = formats[engine->format];
+    SM_TRY(
+        sm_engine_bind(&engine->t5, &engine->codec, &engine->lm, &engine->config, binder, error));
+    engine->parameters = binder->parameters;
 #if defined(__GLIBC__)
     /* Binding frees tens of megabytes, which the C library would keep for a while. */
     (void)malloc_trim(0);
@@ -103,33 +116,42 @@ static smitin_status bind_model(smitin_engine *engine, const sm_source *source,
     return SMITIN_OK;
 }
 
+/* What was rounded to 8 or 4 bits cannot be had in another format. */
+static smitin_status choose_format(smitin_engine *engine, const sm_checkpoint *checkpoint,
+                                   smitin_format wanted, smitin_error *error)
+{
+    engine->format = wanted;
+    if (!checkpoint->single) return SMITIN_OK;
+    for (int own = SMITIN_FORMAT_F32; wanted == SMITIN_FORMAT_FILE; own++) {
+        if (formats[own] != checkpoint->format) continue;
+        engine->format = (smitin_format)own;
+        return SMITIN_OK;
+    }
+    if (!sm_format_packed(checkpoint->format) || formats[wanted] == checkpoint->format)
+        return SMITIN_OK;
+    return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                   "the weights in %s are rounded to %s already, and %s was asked for; ask for no "
+                   "format, or take the original model",
+                   engine->path, sm_format_name(checkpoint->format),
+                   sm_format_name(formats[wanted]));
+}
+
 static smitin_status load_model(smitin_engine *engine, const smitin_engine_options *options,
                                 smitin_error *error)
 {
-    char file_path[sizeof engine->path + 32];
-    struct stat info;
-    if (stat(engine->path, &info) != 0)
-        return sm_fail(error, SMITIN_ERROR_IO,
-                       "no model at %s; give a directory with config.json and the model's weights",
-                       engine->path);
-    if (!S_ISDIR(info.st_mode))
-        return sm_fail(error, SMITIN_ERROR_IO,
-                       "%s is not a directory; a model is a directory with config.json and "
-                       "weights such as model.safetensors",
-                       engine->path);
-    SM_TRY(sm_config_read(&engine->config, engine->path, error));
-
-    sm_source *source = NULL;
-    SM_TRY(sm_source_open(&source, engine->path, error));
-    const smitin_status status = bind_model(engine, source, options, error);
-    sm_source_close(source);
-    SM_TRY(status);
-
-    snprintf(file_path, sizeof file_path, "%s/spiece.model", engine->path);
-    if (stat(file_path, &info) != 0) return SMITIN_OK;
-    SM_TRY(sm_tokenizer_open(&engine->tokenizer, file_path, error));
-    sm_tokenizer_set_rows(engine->tokenizer, engine->config.text.vocab);
-    return SMITIN_OK;
+    sm_checkpoint checkpoint;
+    sm_binder binder;
+    smitin_status status = SMITIN_OK;
+    SM_TRY(sm_checkpoint_open(&checkpoint, engine->path, error));
+    engine->config = checkpoint.config;
+    SM_TRY_OR(choose_format(engine, &checkpoint, options->format, error), status, done);
+    sm_binder_init_source(&binder, checkpoint.source, engine->arena);
+    if (checkpoint.single) binder.fingerprint = checkpoint.fingerprint;
+    SM_TRY_OR(bind_model(engine, &binder, options, error), status, done);
+    status = sm_engine_vocabulary(&engine->tokenizer, &checkpoint, engine->path, error);
+done:
+    sm_checkpoint_close(&checkpoint);
+    return status;
 }
 
 smitin_status sm_engine_refusal(smitin_status status, smitin_status refused, smitin_error *error)
@@ -198,8 +220,11 @@ smitin_status smitin_engine_random(smitin_engine **out, const char *shape,
     smitin_engine *engine = NULL;
     if (options == NULL) options = &defaults;
     SM_TRY(prepare(&engine, options, shape, error));
+    sm_binder binder;
+    sm_binder_init_random(&binder, engine->arena);
+    engine->format = options->format;
     smitin_status status = sm_config_shape(&engine->config, shape, error);
-    if (status == SMITIN_OK) status = bind_model(engine, NULL, options, error);
+    if (status == SMITIN_OK) status = bind_model(engine, &binder, options, error);
     if (status == SMITIN_OK) {
         *out = engine;
         return SMITIN_OK;
@@ -238,6 +263,7 @@ void smitin_engine_info(const smitin_engine *engine, smitin_model_info *info)
     info->has_melody = lm->chroma_length > 0;
     info->parameters = engine->parameters;
     info->memory_bytes = sm_arena_bytes(engine->arena);
+    info->format = engine->format;
     info->step_bytes = sm_lm_step_bytes(engine->lm);
     snprintf(info->fingerprint, sizeof info->fingerprint, "%s", sm_lm_fingerprint(engine->lm));
 }

@@ -8,7 +8,7 @@
 #include "../base/arena.h"
 #include "../base/pool.h"
 #include "../codec/encodec.h"
-#include "../format/config.h"
+#include "../format/checkpoint.h"
 #include "../format/knob_file.h"
 #include "../kernels/kernels.h"
 #include "../lm/delay.h"
@@ -25,13 +25,23 @@ struct smitin_engine {
     sm_codec *codec;
     sm_lm *lm;
     uint64_t parameters;
-    sm_format cache; /* of its sessions' keys and values */
+    smitin_format format; /* of linear layers: as asked, or that of a GGUF file */
+    sm_format cache;      /* of its sessions' keys and values */
     char path[512];
 };
 
 struct smitin_knob {
     sm_knob_data *data;
 };
+
+/* The kernels' name of a format; that of SMITIN_FORMAT_FILE is f32. */
+sm_format sm_engine_format(smitin_format format);
+/* Bind the three parts of a model, all misses reported together. */
+smitin_status sm_engine_bind(sm_t5 **t5, sm_codec **codec, sm_lm **lm,
+                             const sm_model_config *config, sm_binder *binder, smitin_error *error);
+/* The tokenizer of a checkpoint at `path`; NULL when it has none. */
+smitin_status sm_engine_vocabulary(sm_tokenizer **tokenizer, const sm_checkpoint *checkpoint,
+                                   const char *path, smitin_error *error);
 
 /* T frames of the grid for `seconds`, at least 1. */
 int sm_engine_frames(const struct smitin_engine *engine, double seconds);

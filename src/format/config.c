@@ -7,11 +7,7 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#include "../base/filemap.h"
 
 /* One object of the file. The first problem stays in `status` and `error`; later reads do nothing.
  */
@@ -396,48 +392,11 @@ smitin_status sm_config_parse_chroma(sm_model_config *config, const char *json, 
     return s.status;
 }
 
-/* DIR/name, to be freed. */
-static char *join(const char *directory, const char *name)
+smitin_status sm_config_parse_texts(sm_model_config *config, const sm_config_texts *texts,
+                                    smitin_error *error)
 {
-    size_t size = strlen(directory) + strlen(name) + 2;
-    char *path = malloc(size);
-    if (path != NULL) snprintf(path, size, "%s/%s", directory, name);
-    return path;
-}
-
-/* DIR/name mapped; *text stays NULL where there is no such file and none is `needed`. */
-static smitin_status map(sm_filemap *file, const char **text, const char *directory,
-                         const char *name, bool needed, smitin_error *error)
-{
-    *text = NULL;
-    char *path = join(directory, name);
-    if (path == NULL) return sm_fail_memory(error, "a file name", strlen(directory));
-    smitin_status status = SMITIN_OK;
-    if (needed || access(path, F_OK) == 0) {
-        status = sm_filemap_open(file, path, error);
-        if (status == SMITIN_OK) *text = file->data != NULL ? (const char *)file->data : "";
-    }
-    free(path);
-    return status;
-}
-
-smitin_status sm_config_read(sm_model_config *config, const char *directory, smitin_error *error)
-{
-    sm_filemap main_map = {0}, generation_map = {0}, chroma_map = {0};
-    const char *text = NULL, *generation = NULL, *chroma = NULL;
-    smitin_status status = SMITIN_OK;
-    SM_TRY_OR(map(&main_map, &text, directory, "config.json", true, error), status, done);
-    SM_TRY_OR(map(&generation_map, &generation, directory, "generation_config.json", false, error),
-              status, done);
-    SM_TRY_OR(sm_config_parse(config, text, main_map.size, generation, generation_map.size, error),
-              status, done);
-    if (config->lm.chroma_length == 0) goto done;
-    SM_TRY_OR(map(&chroma_map, &chroma, directory, "preprocessor_config.json", false, error),
-              status, done);
-    if (chroma != NULL) status = sm_config_parse_chroma(config, chroma, chroma_map.size, error);
-done:
-    sm_filemap_close(&main_map);
-    sm_filemap_close(&generation_map);
-    sm_filemap_close(&chroma_map);
-    return status;
+    SM_TRY(sm_config_parse(config, texts->model, texts->model_size, texts->generation,
+                           texts->generation_size, error));
+    if (config->lm.chroma_length == 0 || texts->chroma == NULL) return SMITIN_OK;
+    return sm_config_parse_chroma(config, texts->chroma, texts->chroma_size, error);
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "../base/error.h"
+#include "../base/filemap.h"
 
 #define SM_MAX_CODEBOOKS 8
 #define SM_MAX_RATIOS    8
@@ -64,11 +65,32 @@ typedef struct sm_model_config {
     int max_frames;          /* longest piece that the decoder has positions for */
 } sm_model_config;
 
-/* Read DIR/config.json and DIR/generation_config.json (the latter may be missing), and of a melody
- * model DIR/preprocessor_config.json (likewise). Unknown keys are ignored; a missing or silly value
- * of a used key is SMITIN_ERROR_MODEL with the key's name. */
+/* The texts that a configuration is read from; NULL: there is none. */
+typedef struct sm_config_texts {
+    const char *model;      /* config.json */
+    const char *generation; /* generation_config.json */
+    const char *chroma;     /* preprocessor_config.json */
+    size_t model_size, generation_size, chroma_size;
+} sm_config_texts;
+
+/* The files of a directory that hold them. */
+typedef struct sm_config_files {
+    sm_config_texts texts;
+    sm_filemap maps[3];
+} sm_config_files;
+
+/* Map DIR/config.json, which must be there, and the others, which may be missing. */
+smitin_status sm_config_open(sm_config_files *files, const char *directory, smitin_error *error);
+void sm_config_close(sm_config_files *files); /* safe on a zeroed struct and twice */
+
+/* The configuration that the texts describe; only a melody model's preprocessor_config.json is
+ * looked at. Unknown keys are ignored; a missing or silly value of a used key is
+ * SMITIN_ERROR_MODEL with the key's name. */
+smitin_status sm_config_parse_texts(sm_model_config *config, const sm_config_texts *texts,
+                                    smitin_error *error);
+/* Both at once. */
 smitin_status sm_config_read(sm_model_config *config, const char *directory, smitin_error *error);
-/* The same from the text of config.json and, when not NULL, of generation_config.json. */
+/* From the text of config.json and, when not NULL, of generation_config.json. */
 smitin_status sm_config_parse(sm_model_config *config, const char *json, size_t size,
                               const char *generation_json, size_t generation_size,
                               smitin_error *error);

@@ -16,10 +16,12 @@ enum { MOST_PARTS = 16 };
 /* One matrix on its way: `parts` tensors [part_rows, M] above each other. */
 typedef struct stack {
     const char *name; /* of the first */
+    char *names[MOST_PARTS];
     const sm_tensor *parts[MOST_PARTS];
     bool random; /* there are none: numbers of `seed` */
     uint64_t seed;
     int count, part_rows;
+    bool in_blocks; /* the parts are in GGUF's blocks of the format */
     sm_format format;
     int N, M;
     void *values;
@@ -65,6 +67,21 @@ static int tile_end(const stack *s, int tile)
     return (tile + 1) * SM_TILE < s->N ? (tile + 1) * SM_TILE : s->N;
 }
 
+/* A tile of parts that are in blocks already: the numbers stay. */
+static bool repack_tile(const stack *s, int tile)
+{
+    const size_t bytes = sm_row_bytes(s->format, s->M);
+    bool good = true;
+    for (int n = tile * SM_TILE; n < (tile + 1) * SM_TILE; n++) {
+        const uint8_t *row = NULL; /* behind the last output */
+        if (n < s->N)
+            row = (const uint8_t *)s->parts[n / s->part_rows]->data +
+                  (size_t)(n % s->part_rows) * bytes;
+        good = sm_packed_put_row(s->values, s->scales, s->format, s->M, n, row) && good;
+    }
+    return good;
+}
+
 static smitin_status convert_tile(const stack *s, int tile, float *rows, smitin_error *error)
 {
     const int n0 = tile * SM_TILE, n1 = tile_end(s, tile);
@@ -77,13 +94,19 @@ static void convert_task(void *context, int worker, int first, int last)
     stack *s = context;
     float *rows = s->rows + (size_t)worker * SM_TILE * (size_t)s->M;
     for (int tile = first; tile < last; tile++) {
-        if (convert_tile(s, tile, rows, NULL) != SMITIN_OK) atomic_store(&s->failed, true);
+        const bool good =
+            s->in_blocks ? repack_tile(s, tile) : convert_tile(s, tile, rows, NULL) == SMITIN_OK;
+        if (!good) atomic_store(&s->failed, true);
     }
 }
 
 /* After a failure: name the first weight that will not do. */
 static void note_bad_weight(sm_binder *binder, const stack *s, float *rows)
 {
+    if (s->in_blocks) {
+        sm_binder_miss(binder, "%s has a scale that is not finite", s->name);
+        return;
+    }
     for (int tile = 0; tile * SM_TILE < s->N; tile++) {
         if (convert_tile(s, tile, rows, NULL) == SMITIN_OK) continue;
         const size_t M = (size_t)s->M;
@@ -111,25 +134,35 @@ static void note_bad_weight(sm_binder *binder, const stack *s, float *rows)
     }
 }
 
-/* Find the tensors called by the words of `names`, which is cut in place. */
-static bool find_parts(sm_binder *binder, stack *s, char *names)
+/* Cut `names` into words, in place. */
+static void cut_names(const sm_binder *binder, stack *s, char *names)
 {
-    char *word[MOST_PARTS], *rest = NULL;
+    char *rest = NULL;
     for (char *next = strtok_r(names, " ", &rest); next != NULL && s->count < MOST_PARTS;
          next = strtok_r(NULL, " ", &rest))
-        word[s->count++] = next;
+        s->names[s->count++] = next;
     s->name = names;
     s->part_rows = s->count > 0 ? s->N / s->count : 0;
     s->random = binder->random;
     s->seed = sm_random_seed(names);
+}
+
+/* Find the tensors of those names. `blocks`: the format that they may have in blocks. */
+static bool find_parts(sm_binder *binder, stack *s, sm_format blocks)
+{
     if (s->random) return true;
     const int64_t shape[2] = {s->part_rows, s->M};
-    bool found = s->count > 0;
+    int found = 0, in_blocks = 0;
     for (int i = 0; i < s->count; i++) {
-        s->parts[i] = sm_binder_tensor(binder, 2, shape, word[i]);
-        found = found && s->parts[i] != NULL;
+        s->parts[i] = sm_binder_blocks(binder, blocks, 2, shape, s->names[i]);
+        found += s->parts[i] != NULL;
+        in_blocks += s->parts[i] != NULL && sm_dtype_size(s->parts[i]->dtype) == 0;
     }
-    return found;
+    s->in_blocks = in_blocks > 0;
+    if (found < s->count || found == 0) return false;
+    if (in_blocks == 0 || in_blocks == s->count) return true;
+    sm_binder_miss(binder, "%s and its neighbours are in blocks in part only", s->name);
+    return false;
 }
 
 static bool take_memory(sm_binder *binder, stack *s)
@@ -157,27 +190,52 @@ static sm_format table_format(const stack *s, bool as_file)
     return own != SM_FORMAT_F32 ? own : SM_FORMAT_F16;
 }
 
+/* Tell the lister of every part. */
+static void list_parts(const sm_binder *binder, const stack *s)
+{
+    for (int i = 0; i < s->count; i++) {
+        const sm_bound bound = {.name = s->names[i],
+                                .dims = 2,
+                                .shape = {s->part_rows, s->M},
+                                .format = s->format,
+                                .tensor = s->parts[i]};
+        binder->list(binder->lister, &bound);
+    }
+}
+
+static bool convert(sm_binder *binder, stack *s)
+{
+    bool good = take_memory(binder, s);
+    if (good) {
+        const int tiles = (s->N + SM_TILE - 1) / SM_TILE;
+        sm_pool_run(binder->pool, convert_task, s, tiles, sm_grain(4.0 * SM_TILE * s->M));
+        if (atomic_load(&s->failed)) note_bad_weight(binder, s, s->rows);
+        good = !atomic_load(&s->failed);
+    }
+    free(s->rows);
+    return good;
+}
+
 static bool bind_stack(sm_binder *binder, sm_matrix *out, int N, int M, char *names, bool table)
 {
     stack s = {.N = N, .M = M};
     memset(out, 0, sizeof *out);
-    if (!find_parts(binder, &s, names)) return false;
+    cut_names(binder, &s, names);
+    sm_format blocks = binder->as_file ? SM_FORMAT_F32 : binder->format;
+    if (table && sm_format_packed(blocks)) blocks = SM_FORMAT_Q8;
+    if (!find_parts(binder, &s, blocks)) return false;
     s.format = binder->as_file ? file_format(&s) : binder->format;
     if (table) s.format = table_format(&s, binder->as_file);
-    bool good = take_memory(binder, &s);
-    if (good) {
-        const int tiles = (N + SM_TILE - 1) / SM_TILE;
-        sm_pool_run(binder->pool, convert_task, &s, tiles, sm_grain(4.0 * SM_TILE * M));
-        if (atomic_load(&s.failed)) note_bad_weight(binder, &s, s.rows);
-        good = !atomic_load(&s.failed);
-    }
-    free(s.rows);
-    if (!good) return false;
+    if (binder->list != NULL)
+        list_parts(binder, &s);
+    else if (!convert(binder, &s))
+        return false;
     for (int i = 0; i < s.count && !s.random; i++) {
         if (binder->watch != NULL) binder->watch(binder->watcher, s.parts[i]);
     }
     binder->parameters += (uint64_t)N * (uint64_t)M;
-    *out = (sm_matrix){s.format, N, M, s.values, sm_format_packed(s.format) ? s.scales : NULL};
+    if (binder->list == NULL)
+        *out = (sm_matrix){s.format, N, M, s.values, sm_format_packed(s.format) ? s.scales : NULL};
     return true;
 }
 

@@ -18,12 +18,15 @@ typedef enum sm_dtype {
     SM_I64,
     SM_I32,
     SM_U8,
-    SM_DTYPES
+    SM_DTYPES, /* of the plain types */
+    /* GGUF's blocks of 32 elements along the last dimension, rows of sm_row_bytes. */
+    SM_Q8_0 = SM_DTYPES,
+    SM_IQ4_NL
 } sm_dtype;
 
-/* Bytes of one element. */
+/* Bytes of one element; 0 for the types in blocks. */
 size_t sm_dtype_size(sm_dtype dtype);
-/* As safetensors spells it: "F32". */
+/* As safetensors and GGUF spell it: "F32", "Q8_0". */
 const char *sm_dtype_name(sm_dtype dtype);
 
 typedef struct sm_tensor {

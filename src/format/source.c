@@ -14,18 +14,21 @@
 
 size_t sm_container_count(const sm_container *container)
 {
+    if (container->gguf != NULL) return sm_gguf_count(container->gguf);
     return container->torch != NULL ? sm_torch_count(container->torch)
                                     : sm_safetensors_count(container->safetensors);
 }
 
 const sm_tensor *sm_container_at(const sm_container *container, size_t index)
 {
+    if (container->gguf != NULL) return sm_gguf_at(container->gguf, index);
     return container->torch != NULL ? sm_torch_at(container->torch, index)
                                     : sm_safetensors_at(container->safetensors, index);
 }
 
 const sm_tensor *sm_container_find(const sm_container *container, const char *name)
 {
+    if (container->gguf != NULL) return sm_gguf_find(container->gguf, name);
     return container->torch != NULL ? sm_torch_find(container->torch, name)
                                     : sm_safetensors_find(container->safetensors, name);
 }
@@ -60,18 +63,34 @@ static smitin_status reserve(void **data, size_t count, size_t *capacity, size_t
     return SMITIN_OK;
 }
 
+static void container_free(sm_container *container)
+{
+    sm_safetensors_close(container->safetensors);
+    sm_torch_close(container->torch);
+    sm_gguf_close(container->gguf);
+    free(container->path);
+}
+
+smitin_status sm_source_hold(sm_source *source, sm_container made, smitin_error *error)
+{
+    void *containers = source->containers;
+    const smitin_status status =
+        reserve(&containers, source->containers_count, &source->containers_capacity,
+                sizeof *source->containers, error);
+    source->containers = containers;
+    if (status != SMITIN_OK)
+        container_free(&made);
+    else
+        source->containers[source->containers_count++] = made;
+    return status;
+}
+
 smitin_status sm_source_map(sm_source *source, const char *folder, const char *name, size_t *place,
                             smitin_error *error)
 {
     static const char suffix[] = ".safetensors";
     char path[SM_PATH_SIZE];
     SM_TRY(sm_source_join(path, folder, name, error));
-    void *containers = source->containers;
-    const smitin_status status =
-        reserve(&containers, source->containers_count, &source->containers_capacity,
-                sizeof *source->containers, error);
-    source->containers = containers;
-    SM_TRY(status);
     sm_container made = {.path = strdup(path)};
     if (made.path == NULL) return sm_fail_memory(error, "a file name", strlen(path));
     const size_t length = strlen(name), tail = sizeof suffix - 1;
@@ -83,8 +102,7 @@ smitin_status sm_source_map(sm_source *source, const char *folder, const char *n
         return opened;
     }
     *place = source->containers_count;
-    source->containers[source->containers_count++] = made;
-    return SMITIN_OK;
+    return sm_source_hold(source, made, error);
 }
 
 smitin_status sm_source_add(sm_source *source, const sm_tensor *view, const char *name,
@@ -214,13 +232,12 @@ static int compare_names(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-static smitin_status fill(sm_source *source, const char *folder, smitin_error *error)
+static smitin_status take_everything(sm_source *source, smitin_error *error)
 {
     bool found;
-    source->arena = sm_arena_new();
-    source->path = strdup(folder);
-    if (source->arena == NULL || source->path == NULL)
-        return sm_fail_memory(error, "a source of weights", sizeof *source);
+    struct stat info;
+    if (stat(source->path, &info) == 0 && !S_ISDIR(info.st_mode))
+        return sm_source_take_gguf(source, source->path, error);
     SM_TRY(sm_source_take_folder(source, source->path, take_same, &found, error));
     if (!found) {
         if (!sm_source_has(source->path, "state_dict.bin")) {
@@ -231,7 +248,16 @@ static smitin_status fill(sm_source *source, const char *folder, smitin_error *e
         }
         SM_TRY(sm_source_take_audiocraft(source, source->path, error));
     }
-    SM_TRY(sm_source_mend_codec(source, source->path, error));
+    return sm_source_mend_codec(source, source->path, error);
+}
+
+static smitin_status fill(sm_source *source, const char *path, smitin_error *error)
+{
+    source->arena = sm_arena_new();
+    source->path = strdup(path);
+    if (source->arena == NULL || source->path == NULL)
+        return sm_fail_memory(error, "a source of weights", sizeof *source);
+    SM_TRY(take_everything(source, error));
     if (source->count == 0) {
         return sm_fail(error, SMITIN_ERROR_MODEL, "%s holds no tensor; fetch it again",
                        sm_source_file(source, 0));
@@ -246,12 +272,12 @@ static smitin_status fill(sm_source *source, const char *folder, smitin_error *e
     return SMITIN_OK;
 }
 
-smitin_status sm_source_open(sm_source **source, const char *folder, smitin_error *error)
+smitin_status sm_source_open(sm_source **source, const char *path, smitin_error *error)
 {
     *source = NULL;
     sm_source *made = calloc(1, sizeof *made);
     if (made == NULL) return sm_fail_memory(error, "a source of weights", sizeof *made);
-    const smitin_status status = fill(made, folder, error);
+    const smitin_status status = fill(made, path, error);
     if (status != SMITIN_OK) {
         sm_source_close(made);
         return status;
@@ -263,11 +289,7 @@ smitin_status sm_source_open(sm_source **source, const char *folder, smitin_erro
 void sm_source_close(sm_source *source)
 {
     if (source == NULL) return;
-    for (size_t i = 0; i < source->containers_count; i++) {
-        sm_safetensors_close(source->containers[i].safetensors);
-        sm_torch_close(source->containers[i].torch);
-        free(source->containers[i].path);
-    }
+    for (size_t i = 0; i < source->containers_count; i++) container_free(&source->containers[i]);
     free(source->containers);
     free(source->tensors);
     sm_arena_free(source->arena);
@@ -278,6 +300,11 @@ void sm_source_close(sm_source *source)
 const char *sm_source_path(const sm_source *source)
 {
     return source->path;
+}
+
+const sm_gguf *sm_source_gguf(const sm_source *source)
+{
+    return source->containers_count > 0 ? source->containers[0].gguf : NULL;
 }
 
 size_t sm_source_count(const sm_source *source)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a model's weights come from: a folder, whatever container they lie in. Tensors are found by
- * the names of the transformers layout and are views of memory-mapped files.
+/* Where a model's weights come from: a folder, whatever container they lie in, or one GGUF file.
+ * Tensors are found by the names of the transformers layout and are views of memory-mapped files.
  *
- * Looked for in this order; the first that is there is taken, the others are not touched:
+ * In a folder are looked for in this order; the first that is there is taken, the others are not
+ * touched:
  *   1. model.safetensors
  *   2. model.safetensors.index.json and its shards
  *   3. pytorch_model.bin
@@ -18,15 +19,18 @@
 #ifndef SMITIN_FORMAT_SOURCE_H
 #define SMITIN_FORMAT_SOURCE_H
 
+#include "gguf.h"
 #include "safetensors.h"
 
 typedef struct sm_source sm_source;
 
-/* Map every file needed and list its tensors. */
-smitin_status sm_source_open(sm_source **source, const char *folder, smitin_error *error);
+/* Map every file needed and list its tensors. `path` is a folder, or a GGUF file. */
+smitin_status sm_source_open(sm_source **source, const char *path, smitin_error *error);
 void sm_source_close(sm_source *source); /* NULL is allowed; every tensor's data goes with it */
 
-const char *sm_source_path(const sm_source *source); /* the folder */
+const char *sm_source_path(const sm_source *source); /* as it was given */
+/* The GGUF file, for its metadata; NULL when the source is a folder. */
+const sm_gguf *sm_source_gguf(const sm_source *source);
 size_t sm_source_count(const sm_source *source);
 const sm_tensor *sm_source_at(const sm_source *source, size_t index);       /* sorted by name */
 const sm_tensor *sm_source_find(const sm_source *source, const char *name); /* NULL when absent */

@@ -4,6 +4,7 @@
 #define SMITIN_FORMAT_SOURCE_INSIDE_H
 
 #include "../base/arena.h"
+#include "gguf.h"
 #include "source.h"
 #include "torch_file.h"
 
@@ -12,11 +13,12 @@
 /* Every MusicGen has the codec of this model. */
 #define SM_CODEC_REPO "facebook/encodec_32khz"
 
-/* One mapped file: exactly one of the two is set. */
+/* One mapped file: exactly one of the three is set. */
 typedef struct sm_container {
     char *path;
     sm_safetensors *safetensors;
     sm_torch *torch;
+    sm_gguf *gguf;
 } sm_container;
 
 struct sm_source {
@@ -39,12 +41,17 @@ smitin_status sm_source_join(char path[SM_PATH_SIZE], const char *folder, const 
  * reason to look elsewhere). */
 bool sm_source_has(const char *folder, const char *name);
 
+/* Put a container, whose parts it takes over also when it fails, among the others. */
+smitin_status sm_source_hold(sm_source *source, sm_container made, smitin_error *error);
 /* Map FOLDER/NAME (".safetensors", else PyTorch's); its place among the containers. */
 smitin_status sm_source_map(sm_source *source, const char *folder, const char *name, size_t *place,
                             smitin_error *error);
 /* Add a view under another name, which is copied; NULL keeps the view's. */
 smitin_status sm_source_add(sm_source *source, const sm_tensor *view, const char *name,
                             smitin_error *error);
+
+/* Map `path`, a GGUF file, and add its tensors under the names of the transformers layout. */
+smitin_status sm_source_take_gguf(sm_source *source, const char *path, smitin_error *error);
 
 /* Puts one tensor of a folder into a source, under whichever name, or passes over it. */
 typedef smitin_status (*sm_source_taker)(sm_source *source, const sm_tensor *view,

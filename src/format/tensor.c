@@ -25,6 +25,8 @@ size_t sm_dtype_size(sm_dtype dtype)
 
 const char *sm_dtype_name(sm_dtype dtype)
 {
+    if (dtype == SM_Q8_0) return "Q8_0";
+    if (dtype == SM_IQ4_NL) return "IQ4_NL";
     return (unsigned)dtype < SM_DTYPES ? types[dtype].name : "unknown";
 }
 

@@ -145,10 +145,16 @@ smitin_status sm_lm_new(sm_lm **out, const sm_lm_config *config, int text_hidden
         lm->chroma = SM_TAKE(binder->arena, SM_CHROMA * (size_t)config->hidden, float);
         if (lm->chroma == NULL) return sm_fail_memory(error, "the decoder's tables", 0);
     }
-    sm_fingerprint *fingerprint = sm_fingerprint_begin(config, binder, error);
-    if (fingerprint == NULL) return SMITIN_ERROR_MEMORY;
+    sm_fingerprint *fingerprint = NULL;
+    if (binder->fingerprint == NULL) {
+        fingerprint = sm_fingerprint_begin(config, binder, error);
+        if (fingerprint == NULL) return SMITIN_ERROR_MEMORY;
+    }
     bind_all(lm, binder);
-    SM_TRY(sm_fingerprint_end(fingerprint, binder, lm->fingerprint, error));
+    if (fingerprint != NULL)
+        SM_TRY(sm_fingerprint_end(fingerprint, binder, lm->fingerprint, error));
+    else
+        snprintf(lm->fingerprint, sizeof lm->fingerprint, "%s", binder->fingerprint);
     *out = lm;
     return SMITIN_OK;
 }

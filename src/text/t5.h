@@ -13,6 +13,9 @@
 typedef struct sm_tokenizer sm_tokenizer;
 
 smitin_status sm_tokenizer_open(sm_tokenizer **tokenizer, const char *path, smitin_error *error);
+/* The same from the bytes of a spiece.model, which are copied. `name` is used in messages. */
+smitin_status sm_tokenizer_parse(sm_tokenizer **tokenizer, const void *data, size_t size,
+                                 const char *name, smitin_error *error);
 void sm_tokenizer_free(sm_tokenizer *tokenizer); /* NULL is allowed */
 
 /* Tell how many rows the encoder's embedding has: where it has none for "<extra_id_N>", these are

@@ -99,18 +99,14 @@ bool encode_all(const vocabulary &v, std::string_view text, std::vector<int> *id
 struct sm_tokenizer : vocabulary {
 };
 
-static smitin_status load(sm_tokenizer *made, const char *path, const sm_filemap &map,
+static smitin_status load(sm_tokenizer *made, std::string_view bytes, const char *name,
                           smitin_error *error)
 {
     /* An empty file is a valid message of the library's format, and a useless vocabulary. */
-    bool sound = map.size > 0 && made->model
-                                     .LoadFromSerializedProto(std::string_view(
-                                         reinterpret_cast<const char *>(map.data), map.size))
-                                     .ok();
-    if (!sound) {
+    if (bytes.empty() || !made->model.LoadFromSerializedProto(bytes).ok()) {
         return sm_fail(
             error, SMITIN_ERROR_FORMAT,
-            "'%s' is not a SentencePiece vocabulary; fetch the model's spiece.model again", path);
+            "'%s' is not a SentencePiece vocabulary; fetch the model's spiece.model again", name);
     }
     if (made->model.pad_id() != pad_id || made->model.eos_id() != end_id ||
         made->model.unk_id() != unknown_id) {
@@ -118,9 +114,31 @@ static smitin_status load(sm_tokenizer *made, const char *path, const sm_filemap
             error, SMITIN_ERROR_MODEL,
             "'%s' is not a T5 vocabulary: padding, end and unknown must be ids 0, 1 and 2, not "
             "%d, %d and %d",
-            path, made->model.pad_id(), made->model.eos_id(), made->model.unk_id());
+            name, made->model.pad_id(), made->model.eos_id(), made->model.unk_id());
     }
     made->unigram.load(made->model);
+    return SMITIN_OK;
+}
+
+extern "C" smitin_status sm_tokenizer_parse(sm_tokenizer **tokenizer, const void *data, size_t size,
+                                            const char *name, smitin_error *error)
+{
+    *tokenizer = nullptr;
+    smitin_status status;
+    sm_tokenizer *made = nullptr;
+    try {
+        made = new sm_tokenizer;
+        status = load(made, std::string_view(static_cast<const char *>(data), size), name, error);
+    } catch (const std::bad_alloc &) {
+        status = sm_fail_memory(error, "a vocabulary", size);
+    } catch (...) {
+        status = sm_fail(error, SMITIN_ERROR_FORMAT, "'%s' cannot be read as a vocabulary", name);
+    }
+    if (status != SMITIN_OK) {
+        sm_tokenizer_free(made);
+        return status;
+    }
+    *tokenizer = made;
     return SMITIN_OK;
 }
 
@@ -130,23 +148,9 @@ extern "C" smitin_status sm_tokenizer_open(sm_tokenizer **tokenizer, const char 
     *tokenizer = nullptr;
     sm_filemap map;
     SM_TRY(sm_filemap_open(&map, path, error));
-    smitin_status status;
-    sm_tokenizer *made = nullptr;
-    try {
-        made = new sm_tokenizer;
-        status = load(made, path, map, error);
-    } catch (const std::bad_alloc &) {
-        status = sm_fail_memory(error, "a vocabulary", map.size);
-    } catch (...) {
-        status = sm_fail(error, SMITIN_ERROR_FORMAT, "'%s' cannot be read as a vocabulary", path);
-    }
+    const smitin_status status = sm_tokenizer_parse(tokenizer, map.data, map.size, path, error);
     sm_filemap_close(&map);
-    if (status != SMITIN_OK) {
-        sm_tokenizer_free(made);
-        return status;
-    }
-    *tokenizer = made;
-    return SMITIN_OK;
+    return status;
 }
 
 extern "C" void sm_tokenizer_free(sm_tokenizer *tokenizer)

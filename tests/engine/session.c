@@ -127,8 +127,8 @@ static void test_open_refuses(void **state)
     smitin_engine *engine = NULL;
     ASSERT_FAILS(smitin_engine_open(&engine, "no/such/model", NULL, &error), SMITIN_ERROR_IO,
                  "no/such/model");
-    ASSERT_FAILS(smitin_engine_open(&engine, MODEL "/config.json", NULL, &error), SMITIN_ERROR_IO,
-                 "directory");
+    ASSERT_FAILS(smitin_engine_open(&engine, MODEL "/config.json", NULL, &error),
+                 SMITIN_ERROR_MODEL, "directory");
     ASSERT_FAILS(smitin_engine_open(&engine, "", NULL, &error), SMITIN_ERROR_ARGUMENT, "path");
     smitin_engine_options options = smitin_engine_defaults();
     options.threads = -1;

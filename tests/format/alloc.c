@@ -4,7 +4,7 @@
 
 #include <sys/stat.h>
 
-#include "../../src/format/config.h"
+#include "../../src/format/checkpoint.h"
 #include "../../src/format/knob_file.h"
 #include "../../src/format/npy.h"
 #include "../../src/format/weights.h"
@@ -15,8 +15,11 @@ typedef struct work {
     sm_source *source;
     const char *folder;
     size_t tensors; /* in the folder */
+    const char *config;
+    size_t config_size;
     sm_knob_data *knob, *sample;
     sm_npy array;
+    sm_checkpoint checkpoint;
     sm_arena *arena;
 } work;
 
@@ -116,6 +119,42 @@ static void free_array(void *context)
     sm_npy_free(&((work *)context)->array);
 }
 
+/* A GGUF file of one tensor, in the form of a model. */
+static smitin_status write_single(void *context, smitin_error *error)
+{
+    work *w = context;
+    static const char fingerprint[] =
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    const sm_gguf_meta_out meta[] = {
+        {.key = SM_KEY_ARCHITECTURE, .kind = SM_GGUF_TEXT, .data = "musicgen", .size = 8},
+        {.key = SM_KEY_VERSION, .kind = SM_GGUF_U32, .number = SM_GGUF_FORM},
+        {.key = SM_KEY_FORMAT, .kind = SM_GGUF_TEXT, .data = "q8", .size = 2},
+        {.key = SM_KEY_FINGERPRINT, .kind = SM_GGUF_TEXT, .data = fingerprint, .size = 64},
+        {.key = SM_KEY_CONFIG, .kind = SM_GGUF_TEXT, .data = w->config, .size = w->config_size}};
+    const sm_tensor_out tensor = {"lm.t", SM_F32, 1, {8}, NULL};
+    size_t place, end;
+    sm_outfile *out;
+    SM_TRY(sm_outfile_open(&out, w->path, error));
+    const smitin_status status = sm_gguf_write_head(out, &tensor, 1, meta, 5, &place, &end, error);
+    if (status != SMITIN_OK) {
+        sm_outfile_discard(out);
+        return status;
+    }
+    sm_outfile_put(out, end - 1, "", 1);
+    return sm_outfile_commit(out, error);
+}
+
+static smitin_status open_checkpoint(void *context, smitin_error *error)
+{
+    work *w = context;
+    return sm_checkpoint_open(&w->checkpoint, w->folder, error);
+}
+
+static void close_checkpoint(void *context)
+{
+    sm_checkpoint_close(&((work *)context)->checkpoint);
+}
+
 static void nothing(void *context)
 {
     (void)context;
@@ -191,6 +230,25 @@ static void knobs(void **state)
     sm_knob_data_free(w.sample);
 }
 
+static void checkpoints(void **state)
+{
+    (void)state;
+    smitin_error error;
+    work w = {.folder = GOLDEN "/tiny"};
+    sm_config_files files;
+    ASSERT_OK(sm_config_open(&files, GOLDEN "/tiny", &error));
+    w.config = files.texts.model;
+    w.config_size = files.texts.model_size;
+    scratch_path(w.path, "a.gguf");
+    const int before = scratch_count();
+    fail_each(write_single, nothing, &w, 3);
+    assert_int_equal(scratch_count(), before + 1);
+    fail_each(open_checkpoint, close_checkpoint, &w, 20);
+    w.folder = w.path;
+    fail_each(open_checkpoint, close_checkpoint, &w, 20);
+    sm_config_close(&files);
+}
+
 static void arrays(void **state)
 {
     (void)state;
@@ -204,7 +262,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tensors), cmocka_unit_test(sources), cmocka_unit_test(neighbours),
-        cmocka_unit_test(knobs),   cmocka_unit_test(arrays),
+        cmocka_unit_test(knobs),   cmocka_unit_test(arrays),  cmocka_unit_test(checkpoints),
     };
     return cmocka_run_group_tests(tests, NULL, scratch_remove);
 }

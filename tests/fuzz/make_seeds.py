@@ -343,6 +343,58 @@ def manifest():
     save("manifest", "open", json.dumps(sound)[:-9])
 
 
+def gguf_text(text):
+    text = text if isinstance(text, bytes) else text.encode()
+    return struct.pack("<Q", len(text)) + text
+
+
+def gguf_file(tensors=(), values=(), data=b"", version=3):
+    """Tensors: (name, shape from the innermost, type, place); values: (key, type, bytes)."""
+    head = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(values))
+    for key, kind, value in values:
+        head += gguf_text(key) + struct.pack("<I", kind) + value
+    for name, shape, kind, place in tensors:
+        head += gguf_text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, kind, place)
+    return head + bytes(-len(head) % 32) + data
+
+
+def gguf():
+    values = [("general.architecture", 8, gguf_text("musicgen")), ("general.alignment", 4, struct.pack("<I", 32)),
+              ("k", 9, struct.pack("<IQ", 8, 2) + gguf_text("a") + gguf_text("")), ("smitin.config", 8, gguf_text("{}")),
+              ("smitin.spiece_model", 9, struct.pack("<IQ", 0, 3) + b"xyz"), ("yes", 7, b"\1")]
+    tensors = [("w", [3, 2], 0, 0), ("q", [32, 1], 8, 32), ("n", [64], 20, 96), ("v", [5], 30, 160)]
+    save("gguf", "sound", gguf_file(tensors, values, bytes(170)))
+    save("gguf", "filled", gguf_file(tensors, values, bytes(192)))
+    save("gguf", "empty", gguf_file())
+    save("gguf", "version_2", gguf_file(version=2))
+    save("gguf", "big_endian", b"GGUF" + struct.pack(">IQQ", 3, 0, 0))
+    save("gguf", "counts_huge", b"GGUF" + struct.pack("<IQQ", 3, 2**64 - 1, 2**64 - 1))
+    save("gguf", "text_huge", gguf_file((), [("k", 8, struct.pack("<Q", 2**64 - 1))]))
+    save("gguf", "array_huge", gguf_file((), [("k", 9, struct.pack("<IQ", 12, 2**61 + 1))]))
+    save("gguf", "array_nested", gguf_file((), [("k", 9, struct.pack("<IQ", 9, 1) * 50)]))
+    save("gguf", "alignment_0", gguf_file((), [("general.alignment", 4, struct.pack("<I", 0))]))
+    save("gguf", "alignment_huge", gguf_file((), [("general.alignment", 4, struct.pack("<I", 2**31))]))
+    save("gguf", "key_twice", gguf_file((), [("k", 7, b"\0")] * 2))
+    save("gguf", "name_twice", gguf_file([("a", [8], 0, 0), ("a", [8], 0, 32)], (), bytes(64)))
+    save("gguf", "shape_wraps", gguf_file([("a", [2**32, 2**32], 0, 0)]))
+    save("gguf", "shape_2_63", gguf_file([("a", [2**63], 0, 0)]))
+    save("gguf", "shape_0", gguf_file([("a", [0], 0, 0)]))
+    save("gguf", "five_dims", gguf_file([("a", [1] * 5, 0, 0)], (), bytes(4)))
+    save("gguf", "rows_of_33", gguf_file([("a", [33], 8, 0)], (), bytes(64)))
+    save("gguf", "type_unknown", gguf_file([("a", [32], 12, 0)], (), bytes(64)))
+    save("gguf", "place_huge", gguf_file([("a", [8], 0, 2**64 - 32)], (), bytes(32)))
+    save("gguf", "hole", gguf_file([("a", [8], 0, 0), ("b", [8], 0, 64)], (), bytes(96)))
+    save("gguf", "overlap", gguf_file([("a", [8], 0, 0), ("b", [8], 0, 0)], (), bytes(64)))
+
+
+def card():
+    save("card", "sound", "---\nlicense: mit\ntags:\n- music\n---\n# A model\n")
+    save("card", "other", "---\r\nlicense: other\r\nlicense_name: 'own terms'\r\n---\r\n")
+    save("card", "open", "---\nlicense: \"x")
+    save("card", "long", "---\nlicense: " + "x" * 300)
+    save("card", "control", b"---\nlicense: a\0b\n---")
+
+
 if __name__ == "__main__":
     recogniser()
     safetensors()
@@ -356,3 +408,5 @@ if __name__ == "__main__":
     table()
     annotations()
     manifest()
+    gguf()
+    card()
