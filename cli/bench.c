@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { MOST_FORMATS = 4 };
 
@@ -19,8 +20,10 @@ static const char usage[] =
     "loading,\n"
     "codec, memory, and how much of the machine's reading a step uses. Without -q the weights are "
     "tried as f32,\n"
-    "f16, q8 and q4. --shape needs no model: it takes random weights of a published model's "
-    "size.\n\n"
+    "f16, q8 and q4; those of a GGUF file stay as they are. --shape needs no model: it takes "
+    "random "
+    "weights of a\n"
+    "published model's size.\n\n"
     "  smitin bench -m musicgen-small\n"
     "  smitin bench --shape musicgen-medium -q q4 --json\n\n";
 
@@ -174,11 +177,24 @@ static int print_json(const bench_run *run)
 
 /* ---- The command ---- */
 
+/* Whether the model is one file, which has a format of its own. */
+static bool is_single(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && !S_ISDIR(info.st_mode);
+}
+
 static int run_bench(bench_run *run)
 {
     static const int each[MOST_FORMATS] = {1, 2, 4, 5}; /* f32, f16, q8, q4 */
-    const int asked = run->o.model.format;
-    int code = bench_read_rate(run->o.model.threads, &run->read_rate, &run->threads);
+    int asked = run->o.model.format;
+    char path[1024];
+    int code = EXIT_DONE;
+    if (run->o.shape == NULL)
+        code = find_model(run->o.model.model, run->o.model.hf, path, sizeof path);
+    if (code != EXIT_DONE) return code;
+    if (asked < 0 && run->o.shape == NULL && is_single(path)) asked = 0;
+    code = bench_read_rate(run->o.model.threads, &run->read_rate, &run->threads);
     for (int i = 0; i < (asked < 0 ? MOST_FORMATS : 1) && code == EXIT_DONE; i++) {
         bench_result *result = &run->results[i];
         const int format = asked < 0 ? each[i] : asked;

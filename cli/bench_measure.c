@@ -329,6 +329,7 @@ int bench_measure(const bench_options *o, int format, bench_result *result)
     result->resident = resident();
     result->rows = o->guidance != 1.0 ? 2 : 1;
     smitin_engine_info(b.engine, &result->info);
+    result->format = model_formats[result->info.format]; /* of a GGUF file its own */
     b.times = calloc(MOST_FRAMES + 64, sizeof *b.times);
     if (b.times == NULL) {
         code = fail_memory();

@@ -82,6 +82,8 @@ void model_title(const char *path, char *title, size_t size)
     const char *slash = strrchr(path, '/');
     const char *folder = strstr(path, "/models--");
     snprintf(title, size, "%s", slash != NULL ? slash + 1 : path);
+    const size_t length = strlen(title);
+    if (length > 5 && strcmp(title + length - 5, ".gguf") == 0) title[length - 5] = '\0';
     if (folder == NULL || strstr(folder, "/snapshots/") == NULL) return;
     folder += strlen("/models--");
     const char *end = strstr(folder, "/snapshots/"), *cut = strstr(folder, "--");
@@ -104,6 +106,18 @@ static void user_knobs(char *path, size_t size)
         snprintf(path, size, "%s/.local/share/smitin/knobs", home);
 }
 
+/* The folder "knobs" in a model's directory, or beside its file. */
+static void own_knobs(char *path, size_t size, const char *model_path)
+{
+    struct stat info;
+    const char *slash = strrchr(model_path, '/');
+    if (stat(model_path, &info) != 0 || S_ISDIR(info.st_mode))
+        snprintf(path, size, "%s/knobs", model_path);
+    else
+        snprintf(path, size, "%.*sknobs", slash != NULL ? (int)(slash + 1 - model_path) : 0,
+                 model_path);
+}
+
 bool find_knob(const char *name, const char *model_path, char *path, size_t size)
 {
     char user[1024], own[1100];
@@ -114,7 +128,7 @@ bool find_knob(const char *name, const char *model_path, char *path, size_t size
         return false;
     }
     user_knobs(user, sizeof user);
-    snprintf(own, sizeof own, "%s/knobs", model_path);
+    own_knobs(own, sizeof own, model_path);
     const char *const folders[] = {".", getenv("SMITIN_KNOBS"), user[0] != '\0' ? user : NULL, own};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         if (folders[i] == NULL) continue;
@@ -156,7 +170,7 @@ size_t model_option_specs(model_options *o, option_spec *specs, size_t capacity)
 {
     const option_spec table[] = {
         {"-m", "--model", OPTION_TEXT, &o->model, 0, 0, NULL, "MODEL",
-         "directory or name of a model [mini]"},
+         "directory, GGUF file or name of a model [mini]"},
         {"-hf", "--hf-repo", OPTION_TEXT, &o->hf, 0, 0, NULL, "ORG/REPO",
          "instead of -m: a model that was pulled, with @REVISION or without"},
         {"-q", "--quantize", OPTION_CHOICE, &o->format, 0, 0, model_formats, "FORMAT",

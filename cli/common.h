@@ -20,10 +20,12 @@ int find_model(const char *name, const char *hf, char *path, size_t size);
 /* Without words: NAME or models/NAME from here, from $SMITIN_MODELS, and from the installed data.
  */
 bool find_installed(const char *name, char *path, size_t size);
-/* What to call the model at `path`: "org/repo" for a snapshot of the cache, else its folder. */
+/* What to call the model at `path`: "org/repo" for a snapshot of the cache, else the name of its
+ * folder or GGUF file. */
 void model_title(const char *path, char *title, size_t size);
 /* Likewise a knob: a path; else NAME.knob.safetensors here, in $SMITIN_KNOBS, in
- * ~/.local/share/smitin/knobs (or under $XDG_DATA_HOME), and among the model's own knobs. */
+ * ~/.local/share/smitin/knobs (or under $XDG_DATA_HOME), and among the model's own knobs, in the
+ * folder "knobs" of its directory or beside its GGUF file. */
 bool find_knob(const char *name, const char *model_path, char *path, size_t size);
 
 /* A bar on standard error when that is a terminal, else nothing. `done` of `total` units; the last
@@ -55,6 +57,7 @@ int command_knob_train(int argc, char **argv);
 int command_eval(int argc, char **argv);  /* "eval distance", "eval describe", ... */
 int command_probe(int argc, char **argv); /* "probe extract", "probe fit", "probe run" */
 int command_bench(int argc, char **argv);
+int command_convert(int argc, char **argv);
 int command_models(int argc, char **argv); /* "models pull", "models list" */
 
 #endif

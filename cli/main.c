@@ -16,6 +16,7 @@ static const struct {
     {"eval", command_eval, "measure pieces: distances, instruments, tempo, key, listening tests"},
     {"probe", command_probe, "fit a probe on every attention head, for labels of any kind"},
     {"bench", command_bench, "measure how fast a model plays on this machine, in each format"},
+    {"convert", command_convert, "write a model into one file, in 8 or 4 bits for example"},
     {"models", command_models, "fetch a model from the Hugging Face hub; list the models here"},
 };
 
