@@ -52,8 +52,9 @@ int open_random(smitin_engine **engine, const model_options *o, const char *shap
 
 /* Subcommands: argv[0] is the subcommand's name. */
 int command_generate(int argc, char **argv);
-int command_knob(int argc, char **argv); /* "knob train", "knob info" */
+int command_knob(int argc, char **argv); /* "knob train", "knob test", "knob info" */
 int command_knob_train(int argc, char **argv);
+int command_knob_test(int argc, char **argv);
 int command_eval(int argc, char **argv);  /* "eval distance", "eval describe", ... */
 int command_probe(int argc, char **argv); /* "probe extract", "probe fit", "probe run" */
 int command_bench(int argc, char **argv);

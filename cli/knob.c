@@ -98,10 +98,15 @@ int command_knob(int argc, char **argv)
 {
     static const char usage[] =
         "smitin knob train --help     make a knob from audio with and without a trait\n"
+        "smitin knob test --help      try a knob on other music or weights in another format\n"
         "smitin knob info --help      show what a knob holds\n";
     if (argc >= 2 && strcmp(argv[1], "train") == 0) {
         argv[1] = "knob train";
         return command_knob_train(argc - 1, argv + 1);
+    }
+    if (argc >= 2 && strcmp(argv[1], "test") == 0) {
+        argv[1] = "knob test";
+        return command_knob_test(argc - 1, argv + 1);
     }
     if (argc >= 2 && strcmp(argv[1], "info") == 0) {
         argv[1] = "knob info";

@@ -2,16 +2,13 @@
 /* "smitin knob train": clips with and without a trait -> head outputs -> one probe a head ->
  * calibration -> a knob file, its accuracies as CSV and as a heat map. */
 #include "calibrate.h"
-#include "common.h"
-#include "pairs.h"
+#include "clips.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "../src/probe/probe.h"
 
 /* A rise in mean presence that seeds alone do not make. */
 static const double SMALLEST_RISE = 0.05;
@@ -21,8 +18,8 @@ static const char *const directions[] = {"mean", "probe", NULL};
 
 typedef struct train_options {
     model_options model;
-    pairs_options pairs;
-    const char *labels, *audio, *trait, *name, *output, *licence;
+    clip_options clips;
+    const char *name, *output, *licence;
     int direction; /* index into directions */
     int calibrate_pieces;
     double C, calibrate_seconds;
@@ -37,79 +34,33 @@ typedef struct train_job {
     smitin_model_info info;
     sm_dataset *dataset;
     sm_pool *pool;
-    float *z;       /* [N, L, H, D] */
-    uint8_t *label; /* [N] */
-    uint8_t *test;  /* [N] */
+    sm_probe_set set;
     float *prompts; /* [calibrate_pieces, samples]: clips without the trait, test split first */
     int prompts_count;
     sm_knob_data *knob;
 } train_job;
 
-static int fail_memory(const char *what)
-{
-    fprintf(stderr, "smitin: there is not enough memory for %s; try fewer --pairs\n", what);
-    return EXIT_FAILED;
-}
-
-static int open_data(train_job *job)
-{
-    const train_options *o = &job->options;
-    smitin_error error = {0};
-    const sm_dataset_options options = pairs_dataset_options(&o->pairs, &job->info);
-    const smitin_status status =
-        o->labels != NULL
-            ? sm_dataset_open_labels(&job->dataset, o->labels, o->audio, o->trait, &options, &error)
-            : pairs_open(&job->dataset, &o->pairs, &job->info, &error);
-    if (status != SMITIN_OK) return report_error(&error);
-    for (size_t n = 0; sm_dataset_note(job->dataset, n) != NULL; n++)
-        fprintf(stderr, "smitin: %s\n", sm_dataset_note(job->dataset, n));
-    if (!o->quiet) fprintf(stderr, "%s\n", sm_dataset_summary(job->dataset));
-    return EXIT_DONE;
-}
-
-/* ---- Activations ---- */
-
 /* Keep clips without the trait as prompts of the calibration. */
-static void keep_prompt(train_job *job, size_t clip, const float *samples)
+static void keep_prompt(void *watcher, size_t clip, const float *samples)
 {
+    train_job *job = watcher;
     const size_t count = sm_dataset_clip_samples(job->dataset);
-    if (job->label[clip] != 0 || job->test[clip] == 0) return;
+    if (sm_dataset_label(job->dataset, clip) || !sm_dataset_is_test(job->dataset, clip)) return;
     if (job->prompts_count == job->options.calibrate_pieces) return;
     memcpy(job->prompts + (size_t)job->prompts_count++ * count, samples, count * sizeof(float));
 }
 
-static int fill_clip(void *user, size_t clip, float *samples, bool *skip)
-{
-    train_job *job = user;
-    smitin_error error = {0};
-    (void)skip;
-    job->label[clip] = sm_dataset_label(job->dataset, clip) ? 1 : 0;
-    job->test[clip] = sm_dataset_is_test(job->dataset, clip) ? 1 : 0;
-    if (sm_dataset_clip(job->dataset, clip, samples, &error) != SMITIN_OK)
-        return report_error(&error);
-    keep_prompt(job, clip, samples);
-    return EXIT_DONE;
-}
-
 static int read_heads(train_job *job)
 {
-    const size_t N = sm_dataset_count(job->dataset), count = sm_dataset_clip_samples(job->dataset);
-    const size_t width = (size_t)job->info.layers * (size_t)job->info.hidden_size;
-    job->z = calloc(N * width, sizeof(float));
-    job->label = calloc(N, 1);
-    job->test = calloc(N, 1);
-    job->prompts = calloc((size_t)job->options.calibrate_pieces * count, sizeof(float));
-    if (job->z == NULL || job->label == NULL || job->test == NULL || job->prompts == NULL)
-        return fail_memory("the head outputs");
-    const listener l = {.engine = job->engine,
-                        .samples = count,
-                        .width = width,
-                        .columns = 1,
-                        .fill = fill_clip,
-                        .user = job,
-                        .total = job->options.quiet ? 0 : N};
-    size_t heard = 0;
-    return listen_to(&l, 0, N, job->z, &heard);
+    const train_options *o = &job->options;
+    const size_t count = sm_dataset_clip_samples(job->dataset);
+    job->prompts = calloc((size_t)o->calibrate_pieces * count + 1, sizeof(float));
+    if (job->prompts == NULL) {
+        fprintf(stderr, "smitin: there is not enough memory for the clips of the calibration; try "
+                        "fewer --calibrate-pieces\n");
+        return EXIT_FAILED;
+    }
+    return clips_read(&job->set, job->engine, job->dataset, false, o->quiet, keep_prompt, job);
 }
 
 /* ---- Fit, calibrate, write ---- */
@@ -135,16 +86,10 @@ static void describe(train_job *job)
 static int fit(train_job *job)
 {
     smitin_error error = {0};
-    const sm_probe_set set = {.z = job->z,
-                              .label = job->label,
-                              .test = job->test,
-                              .N = sm_dataset_count(job->dataset),
-                              .L = job->info.layers,
-                              .H = job->info.heads,
-                              .D = job->info.head_size};
-    if (sm_knob_data_new(&job->knob, set.L, set.H, set.D, &error) != SMITIN_OK ||
+    const sm_probe_set *set = &job->set;
+    if (sm_knob_data_new(&job->knob, set->L, set->H, set->D, &error) != SMITIN_OK ||
         sm_pool_new(&job->pool, job->options.model.threads, &error) != SMITIN_OK ||
-        sm_probe_fit(job->knob, &set, job->options.C, job->pool, NULL, &error) != SMITIN_OK)
+        sm_probe_fit(job->knob, set, job->options.C, job->pool, NULL, &error) != SMITIN_OK)
         return report_error(&error);
     describe(job);
     return EXIT_DONE;
@@ -215,7 +160,7 @@ static int run_train(train_job *job)
     int code = open_engine(&job->engine, &o->model, job->model_path, sizeof job->model_path);
     if (code != EXIT_DONE) return code;
     smitin_engine_info(job->engine, &job->info);
-    code = open_data(job);
+    code = clips_open(&job->dataset, &o->clips, &job->info, o->quiet);
     if (code == EXIT_DONE) code = read_heads(job);
     if (code == EXIT_DONE) code = fit(job);
     if (code == EXIT_DONE) code = calibrate(job);
@@ -226,24 +171,10 @@ static int run_train(train_job *job)
 static int check_options(train_job *job)
 {
     train_options *o = &job->options;
-    const pairs_options *p = &o->pairs;
-    const bool folders = p->with != NULL && p->without != NULL;
-    const bool stems = p->stems != NULL && p->target != NULL;
-    const bool table = o->labels != NULL && o->audio != NULL && o->trait != NULL;
-    const bool other = (!folders && (p->with != NULL || p->without != NULL)) ||
-                       (!stems && (p->stems != NULL || p->target != NULL)) ||
-                       (!table && (o->labels != NULL || o->audio != NULL || o->trait != NULL));
-    if (folders + stems + table != 1 || other) {
-        fprintf(stderr,
-                "smitin: give one of --stems DIR --target NAME, --with DIR --without DIR, and "
-                "--labels FILE --audio DIR --trait NAME\n");
-        return EXIT_USAGE;
-    }
-    if (!stems && p->layout != 0) {
-        fprintf(stderr, "smitin: --dataset says what --stems holds; give it with --stems DIR\n");
-        return EXIT_USAGE;
-    }
-    if (o->name == NULL) o->name = p->target != NULL ? p->target : o->trait;
+    const clip_options *c = &o->clips;
+    const int code = clip_options_check(c);
+    if (code != EXIT_DONE) return code;
+    if (o->name == NULL) o->name = c->pairs.target != NULL ? c->pairs.target : c->trait;
     if (o->name == NULL || o->name[0] == '\0' || strlen(o->name) > 63 ||
         strchr(o->name, '/') != NULL || strchr(o->name, ':') != NULL) {
         fprintf(
@@ -268,17 +199,9 @@ static int check_options(train_job *job)
 static size_t train_specs(train_options *o, option_spec *specs, size_t capacity)
 {
     const option_spec table[] = {
-        {NULL, "--dataset", OPTION_CHOICE, &o->pairs.layout, 0, 0, pairs_layouts, "NAME",
-         "what --stems holds: stems, musdb18hq, moisesdb, slakh [auto: look]"},
-        {NULL, "--labels", OPTION_TEXT, &o->labels, 0, 0, NULL, "FILE",
-         "a CSV table with the columns path, split, labels"},
-        {NULL, "--audio", OPTION_TEXT, &o->audio, 0, 0, NULL, "DIR", "where its paths begin"},
-        {NULL, "--trait", OPTION_TEXT, &o->trait, 0, 0, NULL, "NAME", "the label to learn"},
         {NULL, "--name", OPTION_TEXT, &o->name, 0, 0, NULL, "NAME",
          "of the trait [the target or label]"},
         {"-o", "--output", OPTION_TEXT, &o->output, 0, 0, NULL, "FILE", "[NAME.knob.safetensors]"},
-        {NULL, "--clip-seconds", OPTION_DOUBLE, &o->pairs.seconds, 0.1, 30, NULL, "S",
-         "length of a clip [3]"},
         {NULL, "--C", OPTION_DOUBLE, &o->C, 1e-6, 1e6, NULL, "C", "inverse regularisation [1]"},
         {NULL, "--direction", OPTION_CHOICE, &o->direction, 0, 0, directions, "NAME",
          "where it pushes: mean (mass mean shift) or probe (the regression's weights) [mean]"},
@@ -291,7 +214,7 @@ static size_t train_specs(train_options *o, option_spec *specs, size_t capacity)
         {NULL, "--quiet", OPTION_FLAG, &o->quiet, 0, 0, NULL, NULL, "say nothing but errors"},
     };
     size_t count = model_option_specs(&o->model, specs, capacity);
-    count += pairs_specs(&o->pairs, specs + count, capacity - count);
+    count += clip_option_specs(&o->clips, specs + count, capacity - count);
     if (count + sizeof table / sizeof *table > capacity) return 0;
     memcpy(specs + count, table, sizeof table);
     return count + sizeof table / sizeof *table;
@@ -304,7 +227,7 @@ int command_knob_train(int argc, char **argv)
     memset(&job, 0, sizeof job);
     train_options *o = &job.options;
     *o = (train_options){.model = model_options_defaults(),
-                         .pairs = pairs_defaults(),
+                         .clips = clip_options_defaults(),
                          .C = 1.0,
                          .calibrate_pieces = 16,
                          .calibrate_seconds = 4.0};
@@ -327,9 +250,7 @@ int command_knob_train(int argc, char **argv)
     sm_knob_data_free(job.knob);
     sm_pool_free(job.pool);
     smitin_engine_free(job.engine);
-    free(job.z);
-    free(job.label);
-    free(job.test);
+    clips_free(&job.set);
     free(job.prompts);
     return code;
 }

@@ -33,6 +33,11 @@ typedef struct sm_probe_set {
 smitin_status sm_probe_fit(sm_knob_data *knob, const sm_probe_set *set, double C, sm_pool *pool,
                            atomic_int *done, smitin_error *error);
 
+/* accuracy [L,H]: the share of all N rows, whatever their split, that the knob's probes put on the
+ * right side. SMITIN_ERROR_KNOB when the shapes differ. */
+smitin_status sm_probe_test(float *accuracy, const sm_knob_data *knob, const sm_probe_set *set,
+                            smitin_error *error);
+
 /* Share of rows, as above, on the right side of <theta, x> + bias > 0. */
 double sm_logistic_accuracy(const float *x, size_t stride, const uint8_t *y, size_t N, int D,
                             const double *theta, double bias);

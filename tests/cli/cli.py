@@ -534,6 +534,40 @@ class Knobs(Case):
                       "--clip-seconds", "0.4", "--pairs", "24", "--calibrate-pieces", "2", "--calibrate-seconds", "0.5",
                       *arguments, folder=self.folder)
 
+    def test_probes_in_other_formats(self):
+        """The accuracies in the file are found again; what q4 changes is told, head by head."""
+        result = self.train("--calibrate-pieces", "0")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        test = ["knob", "test", "low", "-m", MODEL, "--with", "with", "--without", "without", "--clip-seconds", "0.4",
+                "--pairs", "24", "--quiet"]
+        same = smitin(*test, "--json", "-o", "same.csv", folder=self.folder)
+        self.assertEqual((same.returncode, same.stderr), (0, b""))
+        told = json.loads(same.stdout)
+        info = json.loads(smitin("knob", "info", "-m", MODEL, "--json", "low", folder=self.folder).stdout)
+        self.assertTrue(told["same_model"])
+        self.assertEqual(told["clips"], told["clips_file"])
+        self.assertEqual(told["best_head_of_file"]["accuracy_file"], info["best_accuracy"])
+        self.assertEqual(told["best_head_of_file"]["accuracy_here"], info["best_accuracy"])
+        self.assertAlmostEqual(told["mean_accuracy_here"], info["mean_accuracy"], 6)
+        self.assertEqual((told["mean_change"], told["largest_change"]), (0, 0))
+        rows = (self.folder / "same.csv").read_text().split()
+        self.assertEqual((rows[0], len(rows)), ("layer,head,accuracy_file,accuracy_here", 1 + 3 * 4))
+        self.assertEqual(rows[1:], [",".join(r.split(",")[:2] + [r.split(",")[2]] * 2) for r in rows[1:]])
+        rough = smitin(*test, "-q", "q4", "-o", "q4.csv", folder=self.folder)
+        self.assertEqual((rough.returncode, rough.stderr), (0, b""))
+        self.assertIn(b"weights q4", rough.stdout)
+        self.assertNotEqual((self.folder / "q4.csv").read_text(), (self.folder / "same.csv").read_text())
+
+    def test_probes_are_refused(self):
+        self.train("--calibrate-pieces", "0")
+        data = ["--with", "with", "--without", "without"]
+        for arguments, code, word in ((["low"], 2, "--stems"), ([*data], 2, "name one knob"), (["no", *data], 3, '"no"'),
+                                      (["low", *data, "--pairs", "0"], 2, "--pairs")):
+            with self.subTest(arguments):
+                self.assert_refused(smitin("knob", "test", "-m", MODEL, *arguments, folder=self.folder), code, word)
+        other = pathlib.Path(MODEL).parent / "melody"
+        self.assert_refused(smitin("knob", "test", "-m", other, "low", *data, folder=self.folder), 3, "another model")
+
     def test_train_turn_and_trace(self):
         result = self.train()
         self.assertEqual(result.returncode, 0, result.stderr)

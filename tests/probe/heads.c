@@ -118,6 +118,40 @@ static void test_definitions(void **state)
     sm_knob_data_free(knob);
 }
 
+/* Trying a knob on its own test split gives its accuracies again; a shifted bias loses one side,
+ * and what is not a number is on neither. */
+static void test_trying_again(void **state)
+{
+    (void)state;
+    data *d = make();
+    smitin_error error;
+    sm_knob_data *knob = fit(d, NULL);
+    float z[N * HEADS * D], accuracy[HEADS];
+    uint8_t label[N];
+    sm_probe_set set = {
+        .z = z, .label = label, .test = d->test, .L = knob->L, .H = knob->H, .D = D};
+    size_t positives = 0;
+    for (int i = 0; i < N; i++) {
+        if (!d->test[i]) continue;
+        memcpy(z + set.N * HEADS * D, d->z + i * HEADS * D, HEADS * D * sizeof *z);
+        positives += d->label[i];
+        label[set.N++] = d->label[i];
+    }
+    ASSERT_OK(sm_probe_test(accuracy, knob, &set, &error));
+    for (int h = 0; h < HEADS; h++) assert_true(accuracy[h] == knob->accuracy_test[h]);
+    knob->bias[0] = 1e6f;
+    z[(HEADS - 1) * D] = NAN;
+    ASSERT_OK(sm_probe_test(accuracy, knob, &set, &error));
+    ASSERT_NEAR(accuracy[0], (double)positives / (double)set.N, 1e-6);
+    assert_true(accuracy[HEADS - 1] <= knob->accuracy_test[HEADS - 1]);
+    set.D++;
+    ASSERT_FAILS(sm_probe_test(accuracy, knob, &set, &error), SMITIN_ERROR_KNOB, "shape");
+    set.D--, set.N = 0;
+    ASSERT_FAILS(sm_probe_test(accuracy, knob, &set, &error), SMITIN_ERROR_ARGUMENT, "no clip");
+    free(d);
+    sm_knob_data_free(knob);
+}
+
 static void test_same_for_any_pool(void **state)
 {
     (void)state;
@@ -244,10 +278,10 @@ static void test_reports(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_finds_the_head),    cmocka_unit_test(test_definitions),
-        cmocka_unit_test(test_same_for_any_pool), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_dead_head),         cmocka_unit_test(test_reports),
-        cmocka_unit_test(test_dead_model),
+        cmocka_unit_test(test_finds_the_head), cmocka_unit_test(test_definitions),
+        cmocka_unit_test(test_trying_again),   cmocka_unit_test(test_same_for_any_pool),
+        cmocka_unit_test(test_refusals),       cmocka_unit_test(test_dead_head),
+        cmocka_unit_test(test_reports),        cmocka_unit_test(test_dead_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
