@@ -18,7 +18,7 @@
 enum {
     ALIGNMENT = 64,           /* bytes: one cache line, one AVX-512 register */
     SMALLEST_BLOCK = 1 << 16, /* bytes of the first shared block */
-    LARGEST_BLOCK = 1 << 25,  /* bytes at which shared blocks stop growing */
+    LARGEST_BLOCK = 1 << 28,  /* bytes at which shared blocks stop growing */
     HUGE_PAGE = 1 << 21,      /* bytes of a large page, where the system has them */
 };
 
@@ -69,7 +69,9 @@ static block *new_block(size_t payload)
     return b;
 }
 
-/* Payload of the next shared block: as much as the arena holds, so that there are few blocks. */
+/* Payload of the next shared block: as much as the arena holds, so that there are few blocks. What
+ * is never handed out is never touched, but the large page in which a block ends is resident as a
+ * whole: few blocks leave few such ends. */
 static size_t shared_payload(const sm_arena *arena)
 {
     size_t payload = arena->bytes / ALIGNMENT * ALIGNMENT;
