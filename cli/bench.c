@@ -32,6 +32,7 @@ typedef struct bench_run {
     bench_result results[MOST_FORMATS];
     int count;
     double read_rate; /* bytes per second */
+    double peak;      /* f32 operations per second of registers */
     int threads;
 } bench_run;
 
@@ -116,6 +117,27 @@ static void print_row(const bench_run *run, const bench_result *r)
     printf("\n");
 }
 
+/* What arithmetic, probing and knobs come to. */
+static void print_costs(const bench_run *run)
+{
+    printf("\nPrompt: arithmetic, and its share of what f32 registers can do");
+    if (isfinite(run->peak)) printf(", %.0f GFLOP/s", 1e-9 * run->peak);
+    printf(". Probing: clips of 3 s.\nKnobs: what four of them add to a step at frame 250.\n\n");
+    printf("%-6s |%8s%7s |%8s |%6s\n", "", "prompt", "share", "probing", "knobs");
+    printf("%-6s |%8s%7s |%8s |%6s\n", "", "GFLOP/s", "%", "clips/s", "%");
+    for (int i = 0; i < run->count; i++) {
+        const bench_result *r = &run->results[i];
+        printf("%-6s |", r->format);
+        cell(8, 0, 1e-9 * r->prefill_flops);
+        cell(7, 0, 100.0 * r->prefill_flops / run->peak);
+        printf(" |");
+        cell(8, 1, r->probe);
+        printf(" |");
+        cell(6, 1, 100.0 * r->knobs);
+        printf("\n");
+    }
+}
+
 /* ---- JSON ---- */
 
 static void put(json_t *object, const char *key, double value)
@@ -146,6 +168,10 @@ static json_t *result_json(const bench_run *run, const bench_result *r)
     put(one, "step_p99_seconds", r->p99);
     put(one, "first_sound_seconds", r->first_sound);
     put(one, "prompt_frames_per_second", r->prefill);
+    put(one, "prompt_operations_per_second", r->prefill_flops);
+    put(one, "prompt_share_of_peak", r->prefill_flops / run->peak);
+    put(one, "probe_clips_per_second", r->probe);
+    put(one, "four_knobs_share_of_step", r->knobs);
     put(one, "decode_times_real_time", r->decode);
     put(one, "encode_times_real_time", r->encode);
     return one;
@@ -165,6 +191,7 @@ static int print_json(const bench_run *run)
     json_object_set_new(root, "rows", json_integer(run->results[0].rows));
     json_object_set_new(root, "whole_run", json_boolean(run->o.full));
     put(root, "read_bytes_per_second", run->read_rate);
+    put(root, "peak_operations_per_second", run->peak);
     for (int i = 0; i < run->count; i++)
         json_array_append_new(formats, result_json(run, &run->results[i]));
     json_object_set_new(root, "formats", formats);
@@ -194,7 +221,7 @@ static int run_bench(bench_run *run)
         code = find_model(run->o.model.model, run->o.model.hf, path, sizeof path);
     if (code != EXIT_DONE) return code;
     if (asked < 0 && run->o.shape == NULL && is_single(path)) asked = 0;
-    code = bench_read_rate(run->o.model.threads, &run->read_rate, &run->threads);
+    code = bench_machine(run->o.model.threads, &run->read_rate, &run->peak, &run->threads);
     for (int i = 0; i < (asked < 0 ? MOST_FORMATS : 1) && code == EXIT_DONE; i++) {
         bench_result *result = &run->results[i];
         const int format = asked < 0 ? each[i] : asked;
@@ -206,6 +233,7 @@ static int run_bench(bench_run *run)
         print_row(run, result);
         fflush(stdout);
     }
+    if (code == EXIT_DONE && !run->o.json) print_costs(run);
     return code == EXIT_DONE && run->o.json ? print_json(run) : code;
 }
 

@@ -29,11 +29,34 @@ typedef struct bench_result {
     double p50, p95, p99;  /* of a step: of the run, else of the steps at 250 */
     double prefill;        /* frames of a prompt per second, 250 of them */
     double first_sound;    /* from the text to the first samples */
+    double prefill_flops;  /* operations per second of those, of linear layers and attention */
     double decode, encode; /* seconds of audio per second */
+    double probe;          /* clips of 3 s per second that probing listens to, encoding included */
+    double knobs;          /* what four knobs add to a step near 250, a share of it */
 } bench_result;
 
-/* Bytes that `threads` (0: every core) threads read per second at best. Returns an exit code. */
-int bench_read_rate(int threads, double *rate, int *used);
+/* One model while it is measured. */
+typedef struct bench {
+    const bench_options *o;
+    smitin_engine *engine;
+    bench_result *result;
+    double *times; /* room for the steps of the longest piece */
+    smitin_error error;
+} bench;
+
+double bench_now(void);      /* seconds of a clock that only moves forward */
+int bench_fail_memory(void); /* say so; returns an exit code */
+/* The smallest value that a share of all values does not exceed; sorts them. */
+double bench_quantile(double *values, int count, double share);
+
+/* Bytes that `threads` (0: every core) threads read per second at best, and f32 operations per
+ * second of their registers (NAN where no loop is known). Returns an exit code. */
+int bench_machine(int threads, double *rate, double *peak, int *used);
+/* A session of `frames` frames with a text and a prompt of `prompt` frames; nothing is made yet. */
+smitin_status bench_begin(bench *b, int frames, int prompt, smitin_session **session);
+/* What probing and steering cost (bench_steer.c). */
+smitin_status bench_probe(bench *b);
+smitin_status bench_knobs(bench *b);
 /* Open the model in `format` (index into model_formats) and measure. Returns an exit code. */
 int bench_measure(const bench_options *o, int format, bench_result *result);
 

@@ -4,92 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "../src/base/pool.h"
 #include "bench.h"
 
 enum {
     MOST_FRAMES = 1500, /* 30 s of MusicGen */
     PREFILL_AT = 1,     /* position of the prompt that is timed */
     CODEC_SECONDS = 5,
-    AREA = 1 << 28, /* bytes read for the machine's rate: beyond every cache */
-    PIECE = 1 << 20,
 };
 
 const int bench_positions[BENCH_POSITIONS] = {10, 250, 1000, 1500};
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int fail_memory(void)
-{
-    fprintf(stderr, "smitin: there is not enough memory to measure; close other programs\n");
-    return EXIT_FAILED;
-}
-
-/* ---- The machine ---- */
-
-typedef struct reading {
-    const uint64_t *area;
-    uint64_t sums[1024]; /* of each worker, far enough apart not to share a line */
-} reading;
-
-/* Four streams, sent for ahead: one alone waits between its lines. */
-static void read_pieces(void *context, int worker, int first, int last)
-{
-    reading *r = context;
-    enum { WORDS = PIECE / 8, STREAM = WORDS / 4, AHEAD = 128 };
-    uint64_t sum = 0;
-    for (int piece = first; piece < last; piece++) {
-        const uint64_t *p = r->area + (size_t)piece * WORDS;
-        for (int i = 0; i < STREAM; i += 8) {
-            for (int s = 0; s < 4; s++) {
-                const uint64_t *line = p + s * STREAM + i;
-#if defined(__GNUC__)
-                __builtin_prefetch(line + AHEAD);
-#endif
-                for (int j = 0; j < 8; j++) sum += line[j];
-            }
-        }
-    }
-    r->sums[worker % 64 * 16] += sum;
-}
-
-int bench_read_rate(int threads, double *rate, int *used)
-{
-    smitin_error error = {0};
-    sm_pool *pool = NULL;
-    reading *r = calloc(1, sizeof *r);
-    /* The streams of the last piece reach beyond it when they send ahead. */
-    uint64_t *area = malloc(AREA + PIECE);
-    int code = EXIT_DONE;
-    if (r == NULL || area == NULL) {
-        code = fail_memory();
-    } else if (sm_pool_new(&pool, threads, &error) != SMITIN_OK) {
-        code = report_error(&error);
-    } else {
-        memset(area, 1, AREA + PIECE);
-        r->area = area;
-        *used = sm_pool_threads(pool);
-        double best = INFINITY;
-        for (int i = 0; i < 12; i++) {
-            const double start = now();
-            sm_pool_run(pool, read_pieces, r, AREA / PIECE, 1);
-            const double taken = now() - start;
-            if (taken < best) best = taken;
-        }
-        *rate = AREA / best;
-    }
-    sm_pool_free(pool);
-    free(area);
-    free(r);
-    return code;
-}
 
 /* Bytes that this process has in memory. */
 static double resident(void)
@@ -113,21 +37,12 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The smallest time that a share of all times does not exceed; sorts them. */
-static double quantile(double *times, int count, double share)
+double bench_quantile(double *values, int count, double share)
 {
-    qsort(times, (size_t)count, sizeof *times, compare);
+    qsort(values, (size_t)count, sizeof *values, compare);
     const int at = (int)ceil(share * count) - 1;
-    return times[at < 0 ? 0 : at];
+    return values[at < 0 ? 0 : at];
 }
-
-typedef struct bench {
-    const bench_options *o;
-    smitin_engine *engine;
-    bench_result *result;
-    double *times; /* [MOST_FRAMES + 64] */
-    smitin_error error;
-} bench;
 
 static int32_t *random_codes(const bench *b, size_t frames)
 {
@@ -151,8 +66,7 @@ static smitin_status set_text(bench *b, smitin_session *session)
                                      sizeof tokens / sizeof *tokens, &b->error);
 }
 
-/* A session of `frames` frames with a text and a prompt of `prompt` frames; nothing is made yet. */
-static smitin_status begin(bench *b, int frames, int prompt, smitin_session **session)
+smitin_status bench_begin(bench *b, int frames, int prompt, smitin_session **session)
 {
     smitin_session_options options = smitin_session_defaults();
     options.seconds = frames / b->result->info.frame_rate;
@@ -163,7 +77,7 @@ static smitin_status begin(bench *b, int frames, int prompt, smitin_session **se
     if (status != SMITIN_OK || prompt == 0) return status;
     int32_t *codes = random_codes(b, (size_t)prompt);
     if (codes == NULL) {
-        fail_memory();
+        bench_fail_memory();
         return b->error.status = SMITIN_ERROR_MEMORY;
     }
     status =
@@ -179,13 +93,13 @@ static smitin_status time_steps(bench *b, smitin_session *session, int count, do
 {
     bool done = false;
     *timed = 0;
-    double start = now();
+    double start = bench_now();
     smitin_status status = smitin_session_step(session, &done, &b->error);
-    *first = now() - start;
+    *first = bench_now() - start;
     while (status == SMITIN_OK && !done && *timed < count) {
-        start = now();
+        start = bench_now();
         status = smitin_session_step(session, &done, &b->error);
-        b->times[(*timed)++] = now() - start;
+        b->times[(*timed)++] = bench_now() - start;
     }
     return status;
 }
@@ -201,27 +115,40 @@ static double step_bytes(const bench *b, int position)
     return (double)info->step_bytes + cache * position * b->result->rows;
 }
 
+/* Operations of a prompt of `count` frames in all rows, of which one has a text: two for each
+ * weight and column, and for each number of keys and values that a column attends to. */
+static double prompt_operations(const bench_result *r, int count)
+{
+    const smitin_model_info *info = &r->info;
+    const double d = info->hidden_size, n = count;
+    const double own = 4.0 * d * d + 2.0 * d * info->ffn_size; /* of a layer */
+    const double layers = info->layers * (r->rows * own + 2.0 * d * d);
+    const double attended = info->layers * r->rows * 2.0 * d * 0.5 * n * (n + 1.0);
+    return 2.0 * (n * layers + attended);
+}
+
 static smitin_status at_position(bench *b, int index)
 {
     bench_result *r = b->result;
     const int position = bench_positions[index], steps = b->o->steps;
     const int prompt = position > steps / 2 ? position - steps / 2 : 0;
     r->step[index] = r->bytes[index] = (double)NAN;
-    if (prompt + steps + 2 > r->info.max_frames) return SMITIN_OK;
+    if (prompt + steps + 1 > r->info.max_frames) return SMITIN_OK;
     smitin_session *session = NULL;
     double first = 0.0;
     int timed = 0;
-    smitin_status status = begin(b, prompt + steps + 2, prompt, &session);
+    smitin_status status = bench_begin(b, prompt + steps + 1, prompt, &session);
     if (status == SMITIN_OK) status = time_steps(b, session, steps, &first, &timed);
     smitin_session_free(session);
     if (status != SMITIN_OK) return status;
-    r->step[index] = quantile(b->times, timed, 0.5);
+    r->step[index] = bench_quantile(b->times, timed, 0.5);
     r->bytes[index] = step_bytes(b, position);
     if (index != PREFILL_AT) return SMITIN_OK;
     r->prefill = prompt / fmax(first - r->step[index], 1e-9);
+    r->prefill_flops = r->prefill / prompt * prompt_operations(r, prompt);
     r->p50 = r->step[index];
-    r->p95 = quantile(b->times, timed, 0.95);
-    r->p99 = quantile(b->times, timed, 0.99);
+    r->p95 = bench_quantile(b->times, timed, 0.95);
+    r->p99 = bench_quantile(b->times, timed, 0.99);
     return SMITIN_OK;
 }
 
@@ -244,15 +171,15 @@ static smitin_status whole_piece(bench *b)
     smitin_session *session = NULL;
     double first = 0.0, total = 0.0;
     int timed = 0;
-    smitin_status status = begin(b, frames, 0, &session);
+    smitin_status status = bench_begin(b, frames, 0, &session);
     if (status == SMITIN_OK) status = time_steps(b, session, MOST_FRAMES + 32, &first, &timed);
     smitin_session_free(session);
     if (status != SMITIN_OK || timed == 0) return status;
     for (int i = 0; i < timed; i++) total += b->times[i];
     r->mean = timed / total;
-    r->p50 = quantile(b->times, timed, 0.5);
-    r->p95 = quantile(b->times, timed, 0.95);
-    r->p99 = quantile(b->times, timed, 0.99);
+    r->p50 = bench_quantile(b->times, timed, 0.5);
+    r->p95 = bench_quantile(b->times, timed, 0.95);
+    r->p99 = bench_quantile(b->times, timed, 0.99);
     return SMITIN_OK;
 }
 
@@ -263,14 +190,14 @@ static smitin_status first_sound(bench *b)
     float samples[64];
     size_t count = 0;
     bool done = false;
-    const double start = now();
-    smitin_status status = begin(b, frames, 0, &session);
+    const double start = bench_now();
+    smitin_status status = bench_begin(b, frames, 0, &session);
     while (status == SMITIN_OK && count == 0 && !done) {
         status = smitin_session_step(session, &done, &b->error);
         if (status == SMITIN_OK)
             status = smitin_session_read(session, 0, samples, 64, &count, &b->error);
     }
-    b->result->first_sound = now() - start;
+    b->result->first_sound = bench_now() - start;
     smitin_session_free(session);
     return status;
 }
@@ -284,17 +211,17 @@ static smitin_status codec(bench *b)
     float *samples = malloc(count * sizeof *samples);
     smitin_status status = SMITIN_ERROR_MEMORY;
     if (codes == NULL || samples == NULL) {
-        fail_memory();
+        bench_fail_memory();
         b->error.status = status;
     } else {
-        double start = now();
+        double start = bench_now();
         status = smitin_engine_decode(b->engine, codes, frames, samples, count, &b->error);
-        b->result->decode = (double)frames / info->frame_rate / (now() - start);
-        start = now();
+        b->result->decode = (double)frames / info->frame_rate / (bench_now() - start);
+        start = bench_now();
         if (status == SMITIN_OK)
             status = smitin_engine_encode(b->engine, samples, count, codes,
                                           (size_t)info->codebooks * frames, &b->error);
-        b->result->encode = (double)frames / info->frame_rate / (now() - start);
+        b->result->encode = (double)frames / info->frame_rate / (bench_now() - start);
     }
     free(codes);
     free(samples);
@@ -308,6 +235,8 @@ static smitin_status measure_all(bench *b)
     b->result->mean = mean_from_positions(b->result);
     if (status == SMITIN_OK && b->o->full) status = whole_piece(b);
     if (status == SMITIN_OK) status = codec(b);
+    if (status == SMITIN_OK) status = bench_probe(b);
+    if (status == SMITIN_OK) status = bench_knobs(b);
     return status;
 }
 
@@ -320,11 +249,12 @@ int bench_measure(const bench_options *o, int format, bench_result *result)
     memset(result, 0, sizeof *result);
     result->format = model_formats[format];
     result->prefill = result->p50 = result->p95 = result->p99 = (double)NAN;
-    const double start = now();
+    result->prefill_flops = result->probe = result->knobs = (double)NAN;
+    const double start = bench_now();
     int code = o->shape != NULL ? open_random(&b.engine, &model, o->shape)
                                 : open_engine(&b.engine, &model, path, sizeof path);
     if (code != EXIT_DONE) return code;
-    result->load = now() - start;
+    result->load = bench_now() - start;
     if (!o->quiet) fprintf(stderr, "measuring %s ...\n", result->format);
     result->resident = resident();
     result->rows = o->guidance != 1.0 ? 2 : 1;
@@ -332,7 +262,7 @@ int bench_measure(const bench_options *o, int format, bench_result *result)
     result->format = model_formats[result->info.format]; /* of a GGUF file its own */
     b.times = calloc(MOST_FRAMES + 64, sizeof *b.times);
     if (b.times == NULL) {
-        code = fail_memory();
+        code = bench_fail_memory();
     } else if (measure_all(&b) != SMITIN_OK) {
         code = b.error.message[0] != '\0' ? report_error(&b.error) : EXIT_FAILED;
     }

@@ -165,6 +165,7 @@ typedef struct smitin_model_info {
     int heads;             /* H: self-attention heads of a layer */
     int head_size;         /* D */
     int hidden_size;       /* d = H * D */
+    int ffn_size;          /* of the feed-forward layers between their two matrices */
     int codebooks;         /* K, of all channels together */
     int codebook_size;     /* V: codes are 0..V-1 */
     int channels;          /* C of audio: 1, or 2 = stereo, left before right */

@@ -251,6 +251,7 @@ void smitin_engine_info(const smitin_engine *engine, smitin_model_info *info)
     info->heads = lm->heads;
     info->head_size = lm->hidden / lm->heads;
     info->hidden_size = lm->hidden;
+    info->ffn_size = lm->ffn;
     info->codebooks = lm->codebooks;
     info->codebook_size = lm->vocab;
     info->channels = lm->channels;

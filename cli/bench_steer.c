@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* What "smitin bench" measures of probing and steering: clips whose heads are read, and what four
+ * knobs add to a step. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../src/format/knob_file.h"
+#include "bench.h"
+
+enum { CLIPS = 8, KNOBS = 4, KNOBS_AT = 250, SCHEDULE = 5 /* steps from push to push */ };
+
+/* ---- Probing ---- */
+
+smitin_status bench_probe(bench *b)
+{
+    const smitin_model_info *info = &b->result->info;
+    int frames = (int)(3.0 * info->frame_rate);
+    if (frames > info->max_frames) frames = info->max_frames;
+    const size_t count = (size_t)frames * (size_t)info->hop * (size_t)info->channels;
+    float *clips = calloc(CLIPS * count, sizeof *clips);
+    float *z = calloc(CLIPS * (size_t)info->layers * (size_t)info->hidden_size, sizeof *z);
+    smitin_status status = SMITIN_ERROR_MEMORY;
+    if (clips == NULL || z == NULL) {
+        bench_fail_memory();
+        b->error.status = status;
+    } else {
+        for (size_t i = 0; i < CLIPS * count; i++)
+            clips[i] = 0.3f * sinf(0.02f * (float)(i % 9973));
+        const double start = bench_now();
+        status = smitin_engine_heads(b->engine, clips, CLIPS, count, z, &b->error);
+        b->result->probe = CLIPS / (bench_now() - start);
+    }
+    free(clips);
+    free(z);
+    return status;
+}
+
+/* ---- Four knobs ---- */
+
+static void fill_knob(sm_knob_data *data, const smitin_model_info *info)
+{
+    for (int h = 0; h < data->L * data->H; h++) {
+        const int at = h * data->D;
+        data->direction[at + h % data->D] = data->mean_shift[at] = 1.0f;
+        data->weight_norm[h] = data->sigma[h] = data->sigma_mean[h] = 1.0f;
+        data->accuracy_train[h] = data->accuracy_test[h] = 0.5f + 0.4f * (float)(h % 7) / 7.0f;
+    }
+    snprintf(data->meta.trait, sizeof data->meta.trait, "bench");
+    snprintf(data->meta.site, sizeof data->meta.site, "self_attn.z");
+    memcpy(data->meta.fingerprint, info->fingerprint, sizeof data->meta.fingerprint);
+    data->meta.train_count = data->meta.test_count = 1;
+    data->meta.default_alpha = 0.5;
+    data->meta.max_alpha = 1.0;
+}
+
+/* The public header takes a knob from a file only: written, loaded, and gone again. */
+static smitin_status pass_through_file(const sm_knob_data *data, smitin_knob **knob,
+                                       smitin_error *error)
+{
+    char path[] = "/tmp/smitin-bench-XXXXXX";
+    const int fd = mkstemp(path);
+    if (fd < 0)
+        return sm_fail(error, SMITIN_ERROR_IO,
+                       "no temporary file can be made in /tmp; make room there");
+    (void)close(fd);
+    smitin_status status = sm_knob_data_write(data, path, error);
+    if (status == SMITIN_OK) status = smitin_knob_load(knob, path, error);
+    (void)remove(path);
+    return status;
+}
+
+/* A knob for this model whose every head pushes and may be listened to. */
+static smitin_status make_knob(bench *b, smitin_knob **knob)
+{
+    const smitin_model_info *info = &b->result->info;
+    sm_knob_data *data = NULL;
+    smitin_status status =
+        sm_knob_data_new(&data, info->layers, info->heads, info->head_size, &b->error);
+    if (status != SMITIN_OK) return status;
+    fill_knob(data, info);
+    status = pass_through_file(data, knob, &b->error);
+    sm_knob_data_free(data);
+    return status;
+}
+
+/* sessions[0] is without, [1] with knobs. They take turns at every step, one first and then the
+ * other, so that what else the machine does meets both alike; *extra is the median over schedules
+ * of what the second takes longer, a share of the first. */
+static smitin_status race(bench *b, smitin_session *const sessions[2], int schedules, double *extra)
+{
+    bool done = false;
+    smitin_status status = SMITIN_OK;
+    for (int s = 0; s < 2 && status == SMITIN_OK; s++) /* the prompt, and memory */
+        status = smitin_session_step(sessions[s], &done, &b->error);
+    for (int i = 0; i < schedules; i++) {
+        double seconds[2] = {0.0, 0.0};
+        for (int turn = 0; turn < 2 * SCHEDULE && status == SMITIN_OK; turn++) {
+            const int which = (turn + turn / 2) % 2; /* 0 1 1 0 0 1 1 0 ... */
+            const double start = bench_now();
+            status = smitin_session_step(sessions[which], &done, &b->error);
+            seconds[which] += bench_now() - start;
+        }
+        b->times[i] = seconds[1] / seconds[0] - 1.0;
+    }
+    if (status == SMITIN_OK) *extra = bench_quantile(b->times, schedules, 0.5);
+    return status;
+}
+
+smitin_status bench_knobs(bench *b)
+{
+    const int longest = b->result->info.max_frames;
+    int schedules = 4 * b->o->steps / SCHEDULE | 1; /* odd: one is in the middle */
+    if (schedules > (longest - 1) / SCHEDULE) schedules = ((longest - 1) / SCHEDULE - 1) | 1;
+    const int made = schedules * SCHEDULE + 1, wanted = KNOBS_AT + made / 2;
+    const int frames = wanted < made ? made : wanted < longest ? wanted : longest;
+    if (schedules < 1) return SMITIN_OK;
+    smitin_knob *knob = NULL;
+    smitin_session *sessions[2] = {NULL, NULL};
+    smitin_steering steering = smitin_steering_defaults();
+    steering.every = SCHEDULE;
+    steering.alpha = 0.001;   /* it costs the same whatever the strength, */
+    steering.threshold = 1.0; /* but nothing where the monitor has heard enough */
+    smitin_status status = make_knob(b, &knob);
+    for (int s = 0; s < 2 && status == SMITIN_OK; s++)
+        status = bench_begin(b, frames, frames - made, &sessions[s]);
+    for (int k = 0; k < KNOBS && status == SMITIN_OK; k++)
+        status = smitin_session_add_knob(sessions[1], knob, &steering, &b->error);
+    if (status == SMITIN_OK) status = race(b, sessions, schedules, &b->result->knobs);
+    smitin_session_free(sessions[0]);
+    smitin_session_free(sessions[1]);
+    smitin_knob_free(knob);
+    return status;
+}
