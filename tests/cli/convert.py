@@ -1,17 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Models in one GGUF file, read here by a parser of their own. Usage: convert.py SMITIN TINY_MODEL"""
+"""Models in one GGUF file, read here by a parser of their own. Usage: convert.py SMITIN TINY_MODEL [TEST ...]"""
 import json
 import math
 import pathlib
+import signal
 import struct
+import subprocess
 import sys
+import time
 import unittest
 
 import cli
 from cli import smitin, tone, write_wav
 
 MODEL = pathlib.Path(cli.MODEL)
+MINI = pathlib.Path(__file__).resolve().parents[2] / "models" / "mini"
 NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 LEVELS = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113]  # of IQ4_NL
 
@@ -177,6 +181,20 @@ class Convert(cli.Case):
         self.assertEqual((told["file"], told["weights"], told["model"]), ("m.gguf", "q8", "tiny"))
         self.assertEqual(told["bytes"], (self.folder / "m.gguf").stat().st_size)
         self.assertEqual(result.stderr.decode().count("\n"), 1)  # no bar where there is no terminal
+
+    def test_interrupt(self):
+        """An interrupt amid the writing leaves neither the file nor a part of it. The tiny model is written too soon."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(number):
+                process = subprocess.Popen([cli.SMITIN, "convert", "-m", MINI, "-q", "q4", "-t", "1", "-o", "m.gguf"],
+                                           cwd=self.folder, stderr=subprocess.PIPE)
+                while not any(self.folder.iterdir()) and process.poll() is None:
+                    time.sleep(0.001)
+                process.send_signal(number)
+                _, errors = process.communicate(timeout=60)
+                self.assertEqual(process.returncode, 1, errors)
+                self.assertIn(b"stopped", errors)
+                self.assert_left()
 
     def test_refusals(self):
         for arguments, code, word in (([], 2, "-o FILE.gguf"), (["-o", "-"], 2, "pipe"), (["-q", "q5", "-o", "x"], 2, "q8, q4"),
