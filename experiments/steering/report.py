@@ -86,8 +86,8 @@ def main():
                 continue
             scores = json.loads(path.read_text())
             print("### %s %s\n\n%s\n" % ("Adding" if kind == "add" else "Removing", target, table(scores)))
-            if kind == "add":
-                print(compare(scores) + "\n")
+            if compared := compare(scores):
+                print(compared + "\n")
             plot(scores, kind, target, args.plots)
 
 
