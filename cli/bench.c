@@ -83,10 +83,10 @@ static void print_head(const bench_run *run)
            run->results[0].rows, run->results[0].rows == 1 ? "" : "s",
            model_caches[run->o.model.cache], run->threads, run->threads == 1 ? "" : "s",
            1e-9 * run->read_rate);
-    printf("%-6s%9s%9s%7s |%25s%8s |%21s |%8s%7s |%7s%10s |%14s\n", "", "weights", "resident",
+    printf("%-6s%9s%9s%7s |%29s%8s |%21s |%8s%7s |%7s%10s |%14s\n", "", "weights", "resident",
            "load", "steps a second at frame ", "mean", "a step, ms ", "read at", "share", "first",
            "prompt", "codec, x real");
-    printf("%-6s%9s%9s%7s |%7d%6d%6d%6d%8s |%7s%7s%7s |%8s%7s |%7s%10s |%7s%7s\n", "", "MB", "MB",
+    printf("%-6s%9s%9s%7s |%8d%7d%7d%7d%8s |%7s%7s%7s |%8s%7s |%7s%10s |%7s%7s\n", "", "MB", "MB",
            "s", bench_positions[0], bench_positions[1], bench_positions[2], bench_positions[3],
            "30 s", "P50", "P95", "P99", "250", "%", "sound", "frames/s", "decode", "encode");
 }
@@ -99,7 +99,7 @@ static void print_row(const bench_run *run, const bench_result *r)
     cell(9, 0, 1e-6 * r->resident);
     cell(7, 1, r->load);
     printf(" |");
-    for (int i = 0; i < BENCH_POSITIONS; i++) cell(i == 0 ? 7 : 6, 1, 1.0 / r->step[i]);
+    for (int i = 0; i < BENCH_POSITIONS; i++) cell(i == 0 ? 8 : 7, 1, 1.0 / r->step[i]);
     cell(8, 1, r->mean);
     printf(" |");
     cell(7, 1, 1e3 * r->p50);

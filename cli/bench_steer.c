@@ -86,26 +86,50 @@ static smitin_status make_knob(bench *b, smitin_knob **knob)
     return status;
 }
 
-/* sessions[0] is without, [1] with knobs. They take turns at every step, one first and then the
- * other, so that what else the machine does meets both alike; *extra is the median over schedules
- * of what the second takes longer, a share of the first. */
-static smitin_status race(bench *b, smitin_session *const sessions[2], int schedules, double *extra)
+/* One schedule: a step of each place in it, without knobs and with. They take turns, one first and
+ * then the other, so that what else the machine does meets both alike. */
+typedef struct round_times {
+    double seconds[2][SCHEDULE];
+} round_times;
+
+static smitin_status run_round(bench *b, smitin_session *const sessions[2], round_times *times)
 {
     bool done = false;
     smitin_status status = SMITIN_OK;
+    for (int turn = 0; turn < 2 * SCHEDULE && status == SMITIN_OK; turn++) {
+        const int which = (turn + turn / 2) % 2; /* 0 1 1 0 0 1 1 0 ... */
+        const double start = bench_now();
+        status = smitin_session_step(sessions[which], &done, &b->error);
+        times->seconds[which][turn / 2] = bench_now() - start;
+    }
+    return status;
+}
+
+/* sessions[0] is without, [1] with knobs. *extra is what the second takes longer, a share of the
+ * first: of both the sum over a schedule's places, each the median over all schedules, for knobs do
+ * not do the same at every place. */
+static smitin_status race(bench *b, smitin_session *const sessions[2], int schedules, double *extra)
+{
+    bool done = false;
+    double sums[2] = {0.0, 0.0};
+    round_times *rounds = calloc((size_t)schedules, sizeof *rounds);
+    smitin_status status = SMITIN_OK;
+    if (rounds == NULL) {
+        bench_fail_memory();
+        return b->error.status = SMITIN_ERROR_MEMORY;
+    }
     for (int s = 0; s < 2 && status == SMITIN_OK; s++) /* the prompt, and memory */
         status = smitin_session_step(sessions[s], &done, &b->error);
-    for (int i = 0; i < schedules; i++) {
-        double seconds[2] = {0.0, 0.0};
-        for (int turn = 0; turn < 2 * SCHEDULE && status == SMITIN_OK; turn++) {
-            const int which = (turn + turn / 2) % 2; /* 0 1 1 0 0 1 1 0 ... */
-            const double start = bench_now();
-            status = smitin_session_step(sessions[which], &done, &b->error);
-            seconds[which] += bench_now() - start;
+    for (int i = 0; i < schedules && status == SMITIN_OK; i++)
+        status = run_round(b, sessions, &rounds[i]);
+    for (int s = 0; s < 2; s++) {
+        for (int j = 0; j < SCHEDULE; j++) {
+            for (int i = 0; i < schedules; i++) b->times[i] = rounds[i].seconds[s][j];
+            sums[s] += bench_quantile(b->times, schedules, 0.5);
         }
-        b->times[i] = seconds[1] / seconds[0] - 1.0;
     }
-    if (status == SMITIN_OK) *extra = bench_quantile(b->times, schedules, 0.5);
+    free(rounds);
+    if (status == SMITIN_OK) *extra = sums[1] / sums[0] - 1.0;
     return status;
 }
 
