@@ -5,6 +5,7 @@
 
 #include "../src/data/library.h"
 #include "../src/data/table.h"
+#include "../src/eval/describe.h"
 #include "../src/eval/embeddings.h"
 #include "../src/eval/recogniser.h"
 #include "../src/eval/sheet.h"
@@ -35,6 +36,48 @@ typedef struct encoders {
 /* Open what `o` asks for, and the recogniser anyway when `hear`. Reports. */
 int encoders_open(encoders *e, const encoder_options *o, bool hear);
 void encoders_close(encoders *e); /* safe on a zeroed struct */
+
+/* Append the rows of audio from `skip` seconds on; a file that cannot be encoded is told and left
+ * out. Returns an exit code (these three: eval_distance.c). */
+int eval_encode(sm_embeddings *set, const encoders *e, const char *path, double skip);
+/* The same of everything at `paths`; none that can be encoded is an error. */
+int eval_encode_files(sm_embeddings *set, const encoders *e, const text_list *paths, double skip);
+/* Put a finished set in order, and say when it is too small for an unbiased distance. */
+void eval_settle(sm_embeddings *set, const char *name);
+
+/* ---- A row a piece: eval_describe.c ---- */
+
+typedef struct describe_options {
+    encoder_options encoder;
+    double skip; /* NAN: not given */
+    int profile;
+    bool plain;
+} describe_options;
+
+describe_options describe_options_defaults(void);
+size_t describe_option_specs(describe_options *o, option_spec *specs, size_t capacity);
+
+typedef struct describer {
+    encoders encoders;
+    sm_describe_options how;
+    char prompt_path[2048]; /* of the description below; "" for none */
+    double prompt_skip;
+    sm_description prompt; /* the latest that was asked for */
+} describer;
+
+int describer_open(describer *by, const describe_options *o); /* reports */
+void describer_close(describer *by);                          /* safe on a zeroed struct */
+
+typedef struct described {
+    const char *path, *name; /* of the file; as it stands in the row */
+    double skip;             /* seconds at its beginning that are left out */
+    const char *prompt;      /* the clip it goes on from; NULL: none */
+    double prompt_skip;
+} described;
+
+/* Append the row; on failure there is none. */
+smitin_status describer_row(describer *by, sm_sheet *sheet, const described *piece,
+                            smitin_error *error);
 
 /* ---- Files and tables: eval.c ---- */
 
@@ -72,5 +115,7 @@ int command_eval_correlate(int argc, char **argv);
 int command_eval_mos(int argc, char **argv);
 int command_eval_export(int argc, char **argv);
 int command_eval_listen(int argc, char **argv);
+int command_eval_run(int argc, char **argv);
+int command_eval_merge(int argc, char **argv);
 
 #endif

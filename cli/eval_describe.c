@@ -14,32 +14,20 @@
 
 static const char *const profile_names[] = {"temperley", "krumhansl", NULL};
 
-typedef struct describe_options {
-    encoder_options encoder;
+typedef struct command_options {
+    describe_options how;
     const char *prompt, *prompts, *output;
-    double skip;
-    int profile;
-    bool json, plain;
-} describe_options;
-
-typedef struct describe_job {
-    describe_options options;
-    encoders encoders;
-    sm_describe_options how;
-    sm_library prompts;     /* with --prompts */
-    char prompt_path[2048]; /* of the description below */
-    sm_description prompt;  /* the latest that was asked for */
-    sm_sheet *sheet;
-} describe_job;
+    bool json;
+} command_options;
 
 static const char *key_name(const sm_key *key)
 {
     return key->key < 0 ? "" : sm_key_names[key->key];
 }
 
-static void add_description(describe_job *job, const char *path, const sm_description *d)
+static void add_description(sm_sheet *s, const sm_recogniser *r, const char *path,
+                            const sm_description *d)
 {
-    sm_sheet *s = job->sheet;
     char name[96];
     sm_sheet_row(s);
     sm_sheet_text(s, "file", path);
@@ -53,7 +41,6 @@ static void add_description(describe_job *job, const char *path, const sm_descri
     sm_sheet_text(s, "key", key_name(&d->key));
     sm_sheet_number(s, "key_correlation", d->key.correlation);
     sm_sheet_number(s, "key_margin", d->key.margin);
-    const sm_recogniser *r = job->encoders.recogniser;
     for (int c = 0; r != NULL && c < sm_recogniser_classes(r); c++) {
         const bool heard = d->windows > 0;
         snprintf(name, sizeof name, "presence_%s", sm_recogniser_class(r, c));
@@ -63,16 +50,16 @@ static void add_description(describe_job *job, const char *path, const sm_descri
     }
 }
 
-static void add_agreement(describe_job *job, const sm_description *d)
+static void add_agreement(sm_sheet *s, const describer *by, const sm_description *d)
 {
-    const sm_agreement a = sm_description_agree(d, &job->prompt);
-    sm_sheet_text(job->sheet, "prompt", job->prompt_path);
-    sm_sheet_number(job->sheet, "similarity", a.similarity);
-    sm_sheet_number(job->sheet, "prompt_bpm", job->prompt.tempo.bpm);
-    sm_sheet_text(job->sheet, "tempo_agrees", sm_tempo_relation_name(a.tempo));
-    sm_sheet_text(job->sheet, "prompt_key", key_name(&job->prompt.key));
-    sm_sheet_number(job->sheet, "key_score", a.key);
-    sm_sheet_number(job->sheet, "loudness_change", a.loudness);
+    const sm_agreement a = sm_description_agree(d, &by->prompt);
+    sm_sheet_text(s, "prompt", by->prompt_path);
+    sm_sheet_number(s, "similarity", a.similarity);
+    sm_sheet_number(s, "prompt_bpm", by->prompt.tempo.bpm);
+    sm_sheet_text(s, "tempo_agrees", sm_tempo_relation_name(a.tempo));
+    sm_sheet_text(s, "prompt_key", key_name(&by->prompt.key));
+    sm_sheet_number(s, "key_score", a.key);
+    sm_sheet_number(s, "loudness_change", a.loudness);
 }
 
 /* NAME.wav -> NAME.json */
@@ -90,11 +77,17 @@ static double json_number(const json_t *object, const char *key)
     return json_is_number(value) ? json_number_value(value) : (double)NAN;
 }
 
-/* What "smitin generate" wrote beside a piece; a file of somebody else's is no error. */
+/* What "smitin generate" wrote beside a piece; a file of somebody else's is no error. All traits
+ * are there at once when each is for more than half of the time. */
 static void add_knobs(sm_sheet *s, const char *path)
 {
-    static const char *const fields[] = {"alpha", "dose", "success", "success_half"};
+    static const char *const fields[][2] = {{"alpha", "alpha"},
+                                            {"dose", "dose"},
+                                            {"success", "success"},
+                                            {"success_half", "success_half"},
+                                            {"presence", "monitor"}};
     char beside[2048], column[160];
+    double all = 1.0;
     path_beside(path, beside, sizeof beside);
     json_t *root = json_load_file(beside, 0, NULL);
     const json_t *seed = json_object_get(root, "seed");
@@ -102,23 +95,97 @@ static void add_knobs(sm_sheet *s, const char *path)
     const json_t *knobs = json_object_get(root, "knobs"), *knob = NULL;
     for (size_t i = 0; (knob = json_array_get(knobs, i)) != NULL; i++) {
         const char *name = json_string_value(json_object_get(knob, "knob"));
+        const double success = json_number(knob, "success");
+        all = isnan(success) || isnan(all) ? (double)NAN : success > 0.5 ? all : 0.0;
         for (size_t f = 0; name != NULL && f < sizeof fields / sizeof *fields; f++) {
-            snprintf(column, sizeof column, "%s_%.100s", fields[f], name);
-            sm_sheet_number(s, column, json_number(knob, fields[f]));
+            snprintf(column, sizeof column, "%s_%.100s", fields[f][1], name);
+            sm_sheet_number(s, column, json_number(knob, fields[f][0]));
         }
     }
+    if (json_array_size(knobs) > 1) sm_sheet_number(s, "simultaneous", all);
     json_decref(root);
 }
 
-/* The prompt of a piece: the one of --prompt, or the file of the same name among --prompts. */
-static const char *prompt_of(const describe_job *job, const char *path)
+static smitin_status load_prompt(describer *by, const char *path, double skip, smitin_error *error)
 {
-    if (job->options.prompt != NULL) return job->options.prompt;
+    if (strcmp(by->prompt_path, path) == 0 && !(by->prompt_skip < skip || by->prompt_skip > skip))
+        return SMITIN_OK;
+    sm_describe_options how = by->how;
+    how.skip = skip;
+    sm_description_free(&by->prompt);
+    by->prompt_path[0] = '\0';
+    SM_TRY(sm_describe_file(&by->prompt, path, &how, error));
+    snprintf(by->prompt_path, sizeof by->prompt_path, "%s", path);
+    by->prompt_skip = skip;
+    return SMITIN_OK;
+}
+
+smitin_status describer_row(describer *by, sm_sheet *sheet, const described *piece,
+                            smitin_error *error)
+{
+    sm_description d;
+    sm_describe_options how = by->how;
+    how.skip = piece->skip;
+    if (piece->prompt != NULL) SM_TRY(load_prompt(by, piece->prompt, piece->prompt_skip, error));
+    SM_TRY(sm_describe_file(&d, piece->path, &how, error));
+    add_description(sheet, by->encoders.recogniser, piece->name, &d);
+    if (piece->prompt != NULL) add_agreement(sheet, by, &d);
+    add_knobs(sheet, piece->path);
+    sm_description_free(&d);
+    return SMITIN_OK;
+}
+
+int describer_open(describer *by, const describe_options *o)
+{
+    const encoder_options none = encoder_options_defaults(EMBED_NONE);
+    memset(by, 0, sizeof *by);
+    const int code = encoders_open(&by->encoders, o->plain ? &none : &o->encoder, !o->plain);
+    by->how = (sm_describe_options){
+        .recogniser = by->encoders.recogniser,
+        .encoder = by->encoders.encoder.name != NULL ? &by->encoders.encoder : NULL,
+        .profile = (sm_key_profile)o->profile};
+    return code;
+}
+
+void describer_close(describer *by)
+{
+    sm_description_free(&by->prompt);
+    encoders_close(&by->encoders);
+}
+
+describe_options describe_options_defaults(void)
+{
+    return (describe_options){.encoder = encoder_options_defaults(EMBED_RECOGNISER),
+                              .skip = (double)NAN};
+}
+
+size_t describe_option_specs(describe_options *o, option_spec *specs, size_t capacity)
+{
+    const option_spec table[] = {
+        {NULL, "--skip", OPTION_DOUBLE, &o->skip, 0, 3600, NULL, "S",
+         "leave out the first S seconds of a piece, its prompt [0]"},
+        {NULL, "--key-profile", OPTION_CHOICE, &o->profile, 0, 0, profile_names, "NAME",
+         "temperley or krumhansl [temperley]"},
+        {NULL, "--plain", OPTION_FLAG, &o->plain, 0, 0, NULL, NULL,
+         "without instruments and likeness, so without a recogniser"},
+    };
+    const size_t count = sizeof table / sizeof *table;
+    if (count > capacity) return 0;
+    memcpy(specs, table, sizeof table);
+    return count + encoder_option_specs(&o->encoder, specs + count, capacity - count);
+}
+
+/* ---- The command ---- */
+
+/* The prompt of a piece: the one of --prompt, or the file of the same name among --prompts. */
+static const char *prompt_of(const command_options *o, const sm_library *prompts, const char *path)
+{
+    if (o->prompt != NULL) return o->prompt;
     char wanted[2048], have[2048];
     const char *name = strrchr(path, '/');
     path_beside(name != NULL ? name + 1 : path, wanted, sizeof wanted);
-    for (size_t i = 0; i < job->prompts.count; i++) {
-        const char *other = eval_file(&job->prompts, i);
+    for (size_t i = 0; i < prompts->count; i++) {
+        const char *other = eval_file(prompts, i);
         name = strrchr(other, '/');
         path_beside(name != NULL ? name + 1 : other, have, sizeof have);
         if (strcmp(wanted, have) == 0) return other;
@@ -126,48 +193,29 @@ static const char *prompt_of(const describe_job *job, const char *path)
     return NULL;
 }
 
-static smitin_status load_prompt(describe_job *job, const char *path, smitin_error *error)
-{
-    if (strcmp(job->prompt_path, path) == 0) return SMITIN_OK;
-    sm_describe_options how = job->how;
-    how.skip = 0.0;
-    sm_description_free(&job->prompt);
-    job->prompt_path[0] = '\0';
-    const smitin_status status = sm_describe_file(&job->prompt, path, &how, error);
-    if (status == SMITIN_OK) snprintf(job->prompt_path, sizeof job->prompt_path, "%s", path);
-    return status;
-}
-
 /* One row; false, and a line on standard error, when the file or its prompt cannot be read. */
-static bool describe(describe_job *job, const char *path)
+static bool describe(const command_options *o, describer *by, const sm_library *prompts,
+                     sm_sheet *sheet, const char *path)
 {
-    const bool beside = job->options.prompt != NULL || job->options.prompts != NULL;
+    const bool beside = o->prompt != NULL || o->prompts != NULL;
     smitin_error error = {0};
-    sm_description d;
-    const char *prompt = beside ? prompt_of(job, path) : NULL;
-    if (beside && prompt == NULL) {
+    described piece = {.path = path, .name = path};
+    if (!isnan(o->how.skip)) piece.skip = o->how.skip;
+    if (beside) piece.prompt = prompt_of(o, prompts, path);
+    if (beside && piece.prompt == NULL) {
         fprintf(stderr, "smitin: skipped: '%s' has no prompt of its name in '%s'\n", path,
-                job->options.prompts);
+                o->prompts);
         return false;
     }
-    smitin_status status = SMITIN_OK;
-    if (prompt != NULL) status = load_prompt(job, prompt, &error);
-    if (status == SMITIN_OK) status = sm_describe_file(&d, path, &job->how, &error);
-    if (status != SMITIN_OK) {
-        fprintf(stderr, "smitin: skipped: %s\n", error.message);
-        return false;
-    }
-    add_description(job, path, &d);
-    if (prompt != NULL) add_agreement(job, &d);
-    add_knobs(job->sheet, path);
-    sm_description_free(&d);
-    return true;
+    if (describer_row(by, sheet, &piece, &error) == SMITIN_OK) return true;
+    fprintf(stderr, "smitin: skipped: %s\n", error.message);
+    return false;
 }
 
-static int run_describe(describe_job *job, const text_list *paths)
+static int run_describe(const command_options *o, const text_list *paths)
 {
-    const describe_options *o = &job->options;
-    sm_library library = {0};
+    sm_library library = {0}, prompts = {0};
+    describer by = {0};
     size_t rows = 0;
     if (o->prompt != NULL && o->prompts != NULL) {
         fprintf(stderr, "smitin: give one prompt with --prompt, or a folder with --prompts\n");
@@ -177,57 +225,43 @@ static int run_describe(describe_job *job, const text_list *paths)
     if (code == EXIT_DONE && o->prompts != NULL) {
         const char *folder = o->prompts;
         const text_list one = {.items = &folder, .count = 1};
-        code = eval_files(&job->prompts, &one);
+        code = eval_files(&prompts, &one);
     }
-    const encoder_options none = encoder_options_defaults(EMBED_NONE);
-    if (code == EXIT_DONE)
-        code = encoders_open(&job->encoders, o->plain ? &none : &o->encoder, !o->plain);
-    job->how = (sm_describe_options){
-        .recogniser = job->encoders.recogniser,
-        .encoder = job->encoders.encoder.name != NULL ? &job->encoders.encoder : NULL,
-        .profile = (sm_key_profile)o->profile,
-        .skip = o->skip};
-    job->sheet = sm_sheet_new();
-    if (job->sheet == NULL) code = eval_no_memory();
+    if (code == EXIT_DONE) code = describer_open(&by, &o->how);
+    sm_sheet *sheet = sm_sheet_new();
+    if (sheet == NULL) code = eval_no_memory();
     for (size_t i = 0; i < library.count && code == EXIT_DONE; i++) {
-        rows += describe(job, eval_file(&library, i));
+        rows += describe(o, &by, &prompts, sheet, eval_file(&library, i));
         progress_bar("listening", (double)(i + 1), (double)library.count);
     }
-    sm_library_free(&library);
     if (code == EXIT_DONE && rows == 0) {
         fprintf(stderr, "smitin: no file could be described\n");
         code = EXIT_FAILED;
     }
     if (code == EXIT_DONE)
-        code = eval_write(job->sheet, o->output, o->json);
+        code = eval_write(sheet, o->output, o->json);
     else
-        sm_sheet_free(job->sheet);
+        sm_sheet_free(sheet);
+    describer_close(&by);
+    sm_library_free(&library);
+    sm_library_free(&prompts);
     return code;
 }
 
 int command_eval_describe(int argc, char **argv)
 {
-    describe_job job;
-    memset(&job, 0, sizeof job);
-    describe_options *o = &job.options;
-    o->encoder = encoder_options_defaults(EMBED_RECOGNISER);
+    command_options o = {.how = describe_options_defaults()};
     text_list paths = {0};
     bool help = false;
     option_spec specs[24] = {
-        {NULL, "--prompt", OPTION_TEXT, &o->prompt, 0, 0, NULL, "FILE",
+        {NULL, "--prompt", OPTION_TEXT, &o.prompt, 0, 0, NULL, "FILE",
          "the clip that all pieces go on from: tempo, key and likeness beside it"},
-        {NULL, "--prompts", OPTION_TEXT, &o->prompts, 0, 0, NULL, "DIR",
+        {NULL, "--prompts", OPTION_TEXT, &o.prompts, 0, 0, NULL, "DIR",
          "likewise, a clip of the same name for each piece"},
-        {NULL, "--skip", OPTION_DOUBLE, &o->skip, 0, 3600, NULL, "S",
-         "leave out the first S seconds of a piece, its prompt [0]"},
-        {NULL, "--key-profile", OPTION_CHOICE, &o->profile, 0, 0, profile_names, "NAME",
-         "temperley or krumhansl [temperley]"},
-        {NULL, "--plain", OPTION_FLAG, &o->plain, 0, 0, NULL, NULL,
-         "without instruments and likeness, so without a recogniser"},
-        {"-o", "--output", OPTION_TEXT, &o->output, 0, 0, NULL, "FILE", "[standard output]"},
-        {NULL, "--json", OPTION_FLAG, &o->json, 0, 0, NULL, NULL, "JSON instead of CSV"},
+        {"-o", "--output", OPTION_TEXT, &o.output, 0, 0, NULL, "FILE", "[standard output]"},
+        {NULL, "--json", OPTION_FLAG, &o.json, 0, 0, NULL, NULL, "JSON instead of CSV"},
     };
-    const size_t count = 7 + encoder_option_specs(&o->encoder, specs + 7, 17);
+    const size_t count = 4 + describe_option_specs(&o.how, specs + 4, 20);
     int code = options_parse(specs, count, argc, argv, &paths, &help);
     if (help) {
         printf(
@@ -237,11 +271,8 @@ int command_eval_describe(int argc, char **argv)
             "of embeddings); and from the JSON beside a piece what its knobs did.\n\n");
         options_print(specs, count);
     } else if (code == EXIT_DONE) {
-        code = run_describe(&job, &paths);
+        code = run_describe(&o, &paths);
     }
-    sm_description_free(&job.prompt);
-    sm_library_free(&job.prompts);
-    encoders_close(&job.encoders);
     text_list_free(&paths);
     return code;
 }

@@ -29,23 +29,26 @@ typedef struct distance_job {
     smitin_error no_kad;
 } distance_job;
 
-/* Rows of every audio file; a file that cannot be encoded is told and left out. */
-static int encode_files(sm_embeddings *set, const encoders *e, const text_list *paths, double skip)
+int eval_encode(sm_embeddings *set, const encoders *e, const char *path, double skip)
+{
+    smitin_error error = {0};
+    float *rows = NULL;
+    size_t n = 0;
+    smitin_status status = sm_encode_file(&e->encoder, path, skip, &rows, &n, &error);
+    if (status == SMITIN_OK)
+        status = sm_embeddings_add(set, rows, n, e->encoder.d, path, &error);
+    else if (status != SMITIN_ERROR_MEMORY)
+        fprintf(stderr, "smitin: skipped: %s\n", error.message);
+    free(rows);
+    return status == SMITIN_ERROR_MEMORY ? report_error(&error) : EXIT_DONE;
+}
+
+int eval_encode_files(sm_embeddings *set, const encoders *e, const text_list *paths, double skip)
 {
     sm_library library;
     int code = eval_files(&library, paths);
     for (size_t i = 0; i < library.count && code == EXIT_DONE; i++) {
-        smitin_error error = {0};
-        float *rows = NULL;
-        size_t n = 0;
-        smitin_status status =
-            sm_encode_file(&e->encoder, eval_file(&library, i), skip, &rows, &n, &error);
-        if (status == SMITIN_OK)
-            status = sm_embeddings_add(set, rows, n, e->encoder.d, eval_file(&library, i), &error);
-        else if (status != SMITIN_ERROR_MEMORY)
-            fprintf(stderr, "smitin: skipped: %s\n", error.message);
-        if (status == SMITIN_ERROR_MEMORY) code = report_error(&error);
-        free(rows);
+        code = eval_encode(set, e, eval_file(&library, i), skip);
         progress_bar("encoding", (double)(i + 1), (double)library.count);
     }
     if (code == EXIT_DONE && set->N == 0) {
@@ -56,23 +59,28 @@ static int encode_files(sm_embeddings *set, const encoders *e, const text_list *
     return code;
 }
 
+void eval_settle(sm_embeddings *set, const char *name)
+{
+    sm_embeddings_settle(set);
+    if (set->N <= (size_t)set->d)
+        fprintf(stderr,
+                "smitin: '%s' has %zu embeddings of %d dimensions, too few for a covariance of "
+                "full rank; the Frechet distance is too large by an unknown amount\n",
+                name, set->N, set->d);
+}
+
 static int read_set(distance_job *job, sm_embeddings *set, const char *path)
 {
     const distance_options *o = &job->options;
     smitin_error error = {0};
     if (o->encoder.embed != EMBED_NONE) {
         text_list one = {.items = &path, .count = 1};
-        const int code = encode_files(set, &job->encoders, &one, o->skip);
+        const int code = eval_encode_files(set, &job->encoders, &one, o->skip);
         if (code != EXIT_DONE) return code;
     } else if (sm_embeddings_read(set, path, o->cache, &error) != SMITIN_OK) {
         return report_error(&error);
     }
-    sm_embeddings_settle(set);
-    if (set->N <= (size_t)set->d)
-        fprintf(stderr,
-                "smitin: '%s' has %zu embeddings of %d dimensions, too few for a covariance of "
-                "full rank; the Frechet distance is too large by an unknown amount\n",
-                path, set->N, set->d);
+    eval_settle(set, path);
     return EXIT_DONE;
 }
 

@@ -229,14 +229,19 @@ static void compare_recipe(const generate_job *job)
     }
 }
 
-static int run_job(generate_job *job)
+int generate_open(generate_job *job)
+{
+    return open_engine(&job->own_engine, &job->options.model, job->model_path,
+                       sizeof job->model_path);
+}
+
+int generate_make(generate_job *job, const smitin_engine *engine)
 {
     generate_options *o = &job->options;
     smitin_error error = {0};
-    int code = open_engine(&job->engine, &o->model, job->model_path, sizeof job->model_path);
-    if (code != EXIT_DONE) return code;
+    job->engine = engine;
     smitin_engine_info(job->engine, &job->info);
-    code = steering_open(&o->steering, job->model_path);
+    int code = steering_open(&o->steering, job->model_path);
     if (code == EXIT_DONE) code = read_clips(job);
     if (code == EXIT_DONE) code = read_melody(job);
     if (code != EXIT_DONE) return code;
@@ -258,6 +263,19 @@ static int run_job(generate_job *job)
     return code;
 }
 
+void generate_close(generate_job *job)
+{
+    smitin_session_free(job->session);
+    steering_close(&job->options.steering);
+    for (int i = 0; job->clips != NULL && i < job->options.inputs.count; i++)
+        sm_audio_free(&job->clips[i].audio);
+    free(job->clips);
+    sm_audio_free(&job->melody.audio);
+    text_list_free(&job->options.inputs);
+    recipe_free(&job->recipe);
+    smitin_engine_free(job->own_engine);
+}
+
 int command_generate(int argc, char **argv)
 {
     generate_job job;
@@ -265,15 +283,10 @@ int command_generate(int argc, char **argv)
     memset(&job, 0, sizeof job);
     job.begun = generate_now();
     int code = generate_parse(&job, argc, argv, &help);
-    if (code == EXIT_DONE && !help) code = run_job(&job);
-    smitin_session_free(job.session);
-    steering_close(&job.options.steering);
-    for (int i = 0; job.clips != NULL && i < job.options.inputs.count; i++)
-        sm_audio_free(&job.clips[i].audio);
-    free(job.clips);
-    sm_audio_free(&job.melody.audio);
-    text_list_free(&job.options.inputs);
-    recipe_free(&job.recipe);
-    smitin_engine_free(job.engine);
+    if (code == EXIT_DONE && !help) {
+        code = generate_open(&job);
+        if (code == EXIT_DONE) code = generate_make(&job, job.own_engine);
+    }
+    generate_close(&job);
     return code;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One run of "smitin generate", shared by its two files. */
+/* One run of "smitin generate", shared by its files and by experiments. */
 #ifndef SMITIN_CLI_GENERATE_H
 #define SMITIN_CLI_GENERATE_H
 
@@ -47,10 +47,12 @@ typedef struct generate_clip {
 
 typedef struct generate_job {
     generate_options options;
-    recipe recipe; /* of --from; empty without */
-    smitin_engine *engine;
+    recipe recipe;               /* of --from; empty without */
+    smitin_engine *own_engine;   /* NULL: it plays on somebody else's */
+    const smitin_engine *engine; /* that plays */
     smitin_model_info info;
     char model_path[1024];
+    const char *below; /* what is written tells its own path from this folder on; NULL: as given */
     generate_clip *clips; /* [inputs] */
     generate_clip melody; /* empty without */
     smitin_session *session;
@@ -68,6 +70,14 @@ enum { LEVEL_EXACT = 0, LEVEL_RUNNING = 1 };
 /* The command line of "smitin generate": options, those of --from, and their agreement
  * (generate_options.c). Returns an exit code; *help: the help was asked for and printed. */
 int generate_parse(generate_job *job, int argc, char **argv, bool *help);
+
+/* A zeroed and parsed job: find and open its model (own_engine, model_path). Returns an exit code.
+ */
+int generate_open(generate_job *job);
+/* Make and write everything that was asked for, on an engine that has the model at model_path.
+ * Returns an exit code. */
+int generate_make(generate_job *job, const smitin_engine *engine);
+void generate_close(generate_job *job); /* safe on a zeroed struct */
 
 double generate_now(void); /* seconds of a clock that only goes forward */
 /* The progress bar; always true. */

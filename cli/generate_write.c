@@ -256,7 +256,8 @@ static json_t *result_json(const generate_job *job, int index, const char *path,
                            const piece_sound *sound)
 {
     json_t *root = piece_json(job, index, true);
-    json_object_set_new(root, "file", json_string(path));
+    const size_t above = job->below != NULL ? strlen(job->below) + 1 : 0;
+    json_object_set_new(root, "file", json_string(path + above));
     json_object_set_new(root, "samples", json_integer((json_int_t)sound->count));
     json_object_set_new(root, "limited_db", json_real(sound->limited_db));
     json_object_set_new(root, "gain_db", json_real(sound->gain_db));
