@@ -118,11 +118,6 @@ static int find_clips(experiment *e)
     if (e->plan.clips.count == 0) return EXIT_DONE;
     text_list paths = {.items = e->plan.clips.items, .count = (int)e->plan.clips.count};
     int code = eval_files(&library, &paths);
-    if (code == EXIT_DONE && library.count == 0) {
-        fprintf(stderr, "smitin: %s: there is no audio in \"clips\", %s; check the path\n", e->file,
-                paths.items[0]);
-        code = EXIT_FAILED;
-    }
     const char **files = calloc(library.count + 1, sizeof *files);
     if (files == NULL) code = eval_no_memory();
     for (size_t i = 0; files != NULL && i < library.count; i++) files[i] = eval_file(&library, i);

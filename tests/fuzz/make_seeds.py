@@ -395,6 +395,27 @@ def card():
     save("card", "control", b"---\nlicense: a\0b\n---")
 
 
+def experiment():
+    sound = {"about": "a", "clips": ["a.wav", "b"], "texts": ["slow", "fast"], "pieces": 3, "seed": 7,
+             "settings": {"model": "mini", "seconds": 2.5, "lag": True, "force-knob": False},
+             "conditions": [{"name": "free", "knob": "drums:0"}, {"name": "two", "knob": ["drums:60%", "bass:-5"], "top-k": 20,
+                             "prompt": "{text}, {text} and {text"}], "describe": {"plain": True}, "reference": "real"}
+    save("experiment", "sound", json.dumps(sound))
+    for name, change in (("clip", {"clips": "a"}), ("settings", {"settings": []}), ("name", {"conditions": [{"name": "../x"}]}),
+                         ("twice", {"conditions": 2 * sound["conditions"]}), ("nested", {"conditions": [{"name": "a", "x": [[1]]}]}),
+                         ("number", {"conditions": [{"name": "a", "x": 1e308, "y": -0.1, "z": 2**63 - 1}]}),
+                         ("seed", {"seed": 2**53}), ("pieces", {"pieces": 1e9}), ("texts", {"texts": None}),
+                         ("taken", {"settings": {"seed": 1}}), ("unknown", {"knob": "drums"}), ("describe", {"describe": {"json": True}}),
+                         ("many", {"conditions": [{"name": "c%d" % i} for i in range(257)]})):
+        save("experiment", name, json.dumps({**sound, **change}))
+    save("experiment", "open", json.dumps(sound)[:-3])
+    save("experiment", "keys", '{"seed":1,"seed":2}')
+    save("experiment", "deep", "[" * 3000)
+    without = dict(sound)
+    del without["pieces"]
+    save("experiment", "every", json.dumps(without))
+
+
 if __name__ == "__main__":
     recogniser()
     safetensors()
@@ -410,3 +431,4 @@ if __name__ == "__main__":
     manifest()
     gguf()
     card()
+    experiment()
