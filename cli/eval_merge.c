@@ -2,6 +2,7 @@
 /* "smitin eval merge": the rows of an experiment in one table, and what they say of each condition.
  */
 #include <errno.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ typedef struct merge_job {
     encoders encoders;
     sm_embeddings *sets; /* [conditions] */
     sm_embeddings reference;
+    json_t *made; /* what the pieces were made with, and its hash */
 } merge_job;
 
 /* ---- The table ---- */
@@ -68,6 +70,40 @@ static int read_row(merge_job *job, int n)
     return EXIT_DONE;
 }
 
+/* Whether `what` has the hash that it had for the pieces before. */
+static bool same_as_before(merge_job *job, const char *what, const json_t *hash)
+{
+    json_t *before = json_object_get(job->made, what);
+    if (before != NULL) return json_equal(before, hash) == 1;
+    json_object_set_new(job->made, what, json_deep_copy(hash));
+    return true;
+}
+
+/* A model or knob that was replaced between two runs makes two experiments of one. */
+static int compare_made(merge_job *job, int n)
+{
+    char path[EXPERIMENT_PATH];
+    const char *other = NULL;
+    experiment_path(&job->experiment, n, ".json", path);
+    json_t *settings = json_load_file(path, 0, NULL);
+    if (!same_as_before(job, "the model", json_object_get(settings, "fingerprint")))
+        other = "the model";
+    if (!same_as_before(job, "smitin", json_object_get(settings, "smitin"))) other = "smitin";
+    const json_t *knobs = json_object_get(settings, "knobs"), *knob = NULL;
+    for (size_t i = 0; (knob = json_array_get(knobs, i)) != NULL; i++) {
+        const char *file = json_string_value(json_object_get(knob, "file"));
+        if (file != NULL && !same_as_before(job, file, json_object_get(knob, "sha256")))
+            other = file;
+    }
+    if (other != NULL)
+        fprintf(stderr,
+                "smitin: '%s': %s was another when this piece was made than for those before it; "
+                "make the experiment anew in another folder\n",
+                path, other);
+    json_decref(settings);
+    return other == NULL ? EXIT_DONE : EXIT_FAILED;
+}
+
 /* All rows, one condition after the other. */
 static int read_rows(merge_job *job)
 {
@@ -76,8 +112,10 @@ static int read_rows(merge_job *job)
     char *text = NULL;
     int code = EXIT_DONE;
     for (int c = 0; c < e->plan.count; c++)
-        for (int piece = 0; piece < e->plan.pieces && code == EXIT_DONE; piece++)
+        for (int piece = 0; piece < e->plan.pieces && code == EXIT_DONE; piece++) {
             code = read_row(job, piece * e->plan.count + c);
+            if (code == EXIT_DONE) code = compare_made(job, piece * e->plan.count + c);
+        }
     if (code != EXIT_DONE) return code;
     smitin_status status = sm_sheet_csv(job->rows, &text, &error);
     if (status == SMITIN_OK)
@@ -234,7 +272,8 @@ static int merge(merge_job *job)
     int code = check_whole(e);
     job->rows = sm_sheet_new();
     job->summary = sm_sheet_new();
-    if (job->rows == NULL || job->summary == NULL) return eval_no_memory();
+    job->made = json_object();
+    if (job->rows == NULL || job->summary == NULL || job->made == NULL) return eval_no_memory();
     if (code == EXIT_DONE) code = read_rows(job);
     if (code == EXIT_DONE && distances)
         code = encoders_open(&job->encoders, &e->describe.encoder, false);
@@ -265,6 +304,7 @@ static int merge_folder(merge_job *job, const char *folder)
     sm_sheet_free(job->rows);
     sm_sheet_free(job->summary);
     sm_table_free(&job->table);
+    json_decref(job->made);
     for (int c = 0; job->sets != NULL && c < job->experiment.plan.count; c++)
         sm_embeddings_free(&job->sets[c]);
     free(job->sets);

@@ -134,8 +134,8 @@ static smitin_status add_option(const reader *r, const char *where, const char *
 }
 
 /* What settings and conditions may not say, because the experiment says it. */
-static const char *const taken[] = {"output", "format", "from",  "json", "quiet",
-                                    "trace",  "input",  "batch", "seed", NULL};
+static const char *const taken[] = {"output", "format", "from", "json", "quiet", "trace",
+                                    "input",  "batch",  "seed", "help", NULL};
 static const char *const of_all[] = {"model",   "hf-repo",   "quantize", "cache",
                                      "threads", "cpu-level", NULL};
 
@@ -257,7 +257,7 @@ static smitin_status read_conditions(const reader *r)
 
 static smitin_status read_describe(const reader *r)
 {
-    static const char *const refused[] = {"output", "json", "prompt", "prompts", NULL};
+    static const char *const refused[] = {"output", "json", "prompt", "prompts", "help", NULL};
     json_t *describe = json_object_get(r->experiment->root, "describe");
     if (describe != NULL && !json_is_object(describe))
         return wrong(r, "", "describe", "must be an object of options, {\"plain\": true}");

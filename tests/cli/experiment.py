@@ -73,7 +73,7 @@ class Case(unittest.TestCase):
         plan = {"clips": "prompts", "texts": ["slow", "fast"], "seed": 5,
                 "settings": {"model": MODEL, "seconds": 4, "input-seconds": 0.5},
                 "conditions": [{"name": "free", "knob": "low:0"}, {"name": "smitin", "knob": "low:80%", "every": 2},
-                               {"name": "asked", "prompt": "{text}, add bass", "cfg": 2.5},
+                               {"name": "asked", "prompt": "{text}, add bass", "cfg": 2.5, "keep-prompt": "no"},
                                {"name": "both", "prompt": "", "knob": ["low:40%", "high:-2.5"]}],
                 "describe": {"recogniser": RECOGNISER}, **changes}
         (self.folder / "plan.json").write_text(json.dumps({k: v for k, v in plan.items() if v is not None}))
@@ -208,7 +208,7 @@ class Results(Case):
         self.plan()
         self.run_eval("run", "plan.json", "-o", "out")
         for name, words in (("smitin", ["-p", "fast", "--knob", "low:80%", "--every", "2"]),
-                            ("asked", ["-p", "fast, add bass", "--cfg", "2.5"]),
+                            ("asked", ["-p", "fast, add bass", "--cfg", "2.5", "--keep-prompt", "no"]),
                             ("both", ["--knob", "low:40%", "--knob", "high:-2.5"])):
             result = subprocess.run([SMITIN, "generate", "-m", MODEL, "-d", "4", "-i", "prompts/1.wav", "--input-seconds", "0.5", "-s", "9",
                                      *words, "--quiet", "-o", name + ".wav"], cwd=self.folder, capture_output=True)
@@ -222,6 +222,8 @@ class Results(Case):
         self.assertEqual((row["file"], row["condition"], row["piece"], row["seed"], row["skipped"], row["text"], row["prompt"]),
                          ("smitin/piece-0004.wav", "smitin", "4", "9", "0.5", "fast", "prompts/1.wav"))
         self.assertEqual(row["seconds"], "3.5")
+        bare, = rows_of(self.folder / "out" / "asked" / "piece-0004.csv")  # without its clip there is nothing to leave out
+        self.assertEqual((bare["skipped"], bare["seconds"], bare["text"]), ("0", "3.5", "fast, add bass"))
         success = json.loads((self.folder / "out/smitin/piece-0004.json").read_text())["knobs"][0]["success"]
         self.assertAlmostEqual(float(row["success_low"]), success, delta=1e-6)  # seven digits
 
@@ -269,6 +271,14 @@ class Results(Case):
         (self.folder / "out" / "both" / "piece-0003.csv").write_text("file\n")
         self.refuse(1, "not the row of one piece", "merge", "out")
 
+    def test_another_knob(self):
+        self.plan(pieces=2, describe={"plain": True})
+        self.run_eval("run", "plan.json", "-o", "out", "--shard", "1/2")
+        (self.folder / "low.knob.safetensors").write_bytes(KNOBS["high"])
+        self.run_eval("run", "plan.json", "-o", "out")
+        text = self.refuse(1, "low.knob.safetensors was another", "merge", "out")
+        self.assertFalse((self.folder / "out" / "table.csv").exists(), text)
+
     def test_plain(self):
         self.plan(clips=None, texts=None, pieces=2, settings={"model": MODEL, "seconds": 1}, describe={"plain": True},
                   conditions=[{"name": "free"}])
@@ -299,6 +309,7 @@ class Refusals(Case):
                 ("\"clips\" must be", {"clips": []}),
                 ("settings: \"seed\" is given by the experiment itself", {"settings": {"seed": 3}}),
                 ("condition \"free\": \"output\" is given by", {"conditions": [{"name": "free", "output": "x"}]}),
+                ("condition \"free\": \"help\" is given by", {"conditions": [{"name": "free", "help": True}]}),
                 ("\"threads\" is the same for all conditions", {"conditions": [{"name": "free", "threads": 1}]}),
                 ("\"every\" must be a text, a number", {"conditions": [{"name": "free", "every": {}}]}),
                 ("\"Top K\" is no name of an option", {"conditions": [{"name": "free", "Top K": 1}]}),
