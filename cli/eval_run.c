@@ -132,10 +132,11 @@ static int find_clips(experiment *e)
 static int make_folder(const char *path)
 {
     struct stat info;
-    if (mkdir(path, 0777) == 0 || (stat(path, &info) == 0 && S_ISDIR(info.st_mode)))
-        return EXIT_DONE;
+    if (mkdir(path, 0777) == 0) return EXIT_DONE;
+    const int reason = errno;
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) return EXIT_DONE;
     fprintf(stderr, "smitin: the folder %s cannot be made: %s; choose another with -o\n", path,
-            strerror(errno == EEXIST ? ENOTDIR : errno));
+            strerror(reason == EEXIST ? ENOTDIR : reason));
     return EXIT_FAILED;
 }
 
@@ -276,8 +277,9 @@ static int complete(run_job *job, int n)
     snprintf(stem, sizeof stem, "piece-%04d.", experiment_piece(e, n));
     experiment_sweep(folder, stem);
     int code = open_all(job);
-    /* The JSON is written when the sound is there. */
-    if (code == EXIT_DONE && !experiment_has(e, n, ".json")) code = make_piece(job, n);
+    /* The JSON is written when the sound is there; who removed the sound wants it again. */
+    const bool made = experiment_has(e, n, ".json") && experiment_has(e, n, ".wav");
+    if (code == EXIT_DONE && !made) code = make_piece(job, n);
     if (code == EXIT_DONE) code = write_row(job, n);
     if (code == EXIT_DONE && !job->options.quiet)
         fprintf(stderr, "%s/piece-%04d.wav\n", experiment_condition(e, n)->name,

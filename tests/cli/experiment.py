@@ -152,6 +152,10 @@ class Kills(Case):
         stem.with_suffix(".wav").write_bytes(b"from a program that was killed before the JSON")
         self.run_eval("run", "plan.json", "-o", "out")
         self.assertEqual(tree(self.folder / "out"), before)
+        for suffix in (".csv", ".wav"):
+            stem.with_suffix(suffix).unlink()
+        self.run_eval("run", "plan.json", "-o", "out")
+        self.assertEqual(tree(self.folder / "out"), before)
         self.assertIn("4 of 4 pieces", self.run_eval("run", "plan.json", "-o", "out"))
         self.assertEqual(self.run_eval("run", "plan.json", "-o", "out", "--quiet"), "")
 
@@ -289,6 +293,18 @@ class Results(Case):
         self.assertEqual([r["skipped"] for r in rows], ["0", "0"])
         self.assertNotIn("presence_drums", rows[0])
         self.assertNotIn("frechet", (self.folder / "out" / "summary.csv").read_text())
+
+
+class Examples(unittest.TestCase):
+    def test_all_conditions_are_sound(self):
+        """Options and knobs are looked at before the folder, which here cannot be made."""
+        root = pathlib.Path(__file__).resolve().parents[2]
+        files = sorted((root / "experiments").glob("*.json"))
+        self.assertTrue(files)
+        for path in files:
+            result = subprocess.run([SMITIN, "eval", "run", path, "-o", "/dev/null/out"], cwd=root, capture_output=True)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn(b"the folder /dev/null/out cannot be made", result.stderr)
 
 
 class Refusals(Case):
