@@ -8,7 +8,7 @@
 
 #include "options.h"
 
-enum { RECIPE_WORDS = 96 };
+enum { RECIPE_WORDS = 128 };
 
 /* The part of the clip's file that was used. */
 typedef struct recipe_clip {

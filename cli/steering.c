@@ -12,6 +12,7 @@ static const char *const method_names[] = {"smitin", "sparse", "iti", "decay", N
 static const char *const direction_names[] = {"own", "probe", "mean", "random", NULL};
 static const char *const branch_names[] = {"both", "cond", "uncond", NULL};
 static const char *const decay_names[] = {"linear", "exponential", NULL};
+static const char *const schedule_names[] = {"constant", "up", "down", "window", NULL};
 static const char *const statistic_names[] = {"median", "mean", NULL};
 
 steering_options steering_options_defaults(void)
@@ -30,6 +31,7 @@ steering_options steering_options_defaults(void)
     options.power = d.power;
     options.threshold = d.threshold;
     options.decay_rate = d.decay_rate;
+    options.schedule = (int)d.schedule;
     return options;
 }
 
@@ -61,6 +63,12 @@ size_t steering_option_specs(steering_options *o, option_spec *specs, size_t cap
          "of --method decay: linear or exponential [linear]"},
         {NULL, "--decay-rate", OPTION_DOUBLE, &o->decay_rate, 0, 1, NULL, "R",
          "per step, exponential [0.995]"},
+        {NULL, "--schedule", OPTION_CHOICE, &o->schedule, 0, 0, schedule_names, "SHAPE",
+         "of the strength: constant, up, down (ramps) or window [constant]"},
+        {NULL, "--schedule-from", OPTION_DOUBLE, &o->schedule_from, 0, 86400, NULL, "S",
+         "where it begins, in seconds of the new part [0]"},
+        {NULL, "--schedule-to", OPTION_DOUBLE, &o->schedule_to, 0, 86400, NULL, "S",
+         "and where it ends [0: with the piece]"},
         {NULL, "--direction-seed", OPTION_DOUBLE, &o->direction_seed, 0, 9007199254740992.0, NULL,
          "N", "seed of --direction random [0]"},
         {NULL, "--force-knob", OPTION_FLAG, &o->force, 0, 0, NULL, NULL,
@@ -127,6 +135,9 @@ int steering_open(steering_options *options, const char *model_path)
         s->power = options->power;
         s->threshold = options->threshold;
         s->decay_rate = options->decay_rate;
+        s->schedule = (smitin_schedule)options->schedule;
+        s->schedule_from = (float)options->schedule_from;
+        s->schedule_to = (float)options->schedule_to;
         s->direction_seed = (uint64_t)options->direction_seed;
         s->lag = options->lag;
         s->force = options->force;
@@ -156,6 +167,17 @@ static json_t *number_or_null(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
+/* The shortest decimal that is read as this float again. */
+static json_t *json_float(float value)
+{
+    char text[40];
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        if ((float)strtod(text, NULL) == value) break;
+    }
+    return json_real(strtod(text, NULL));
+}
+
 /* Settings: all of them, or those that are not the default, so that tags have room for many knobs.
  */
 static void add_settings(json_t *o, const smitin_steering *s, bool all)
@@ -177,6 +199,9 @@ static void add_settings(json_t *o, const smitin_steering *s, bool all)
         {"decay", s->decay != d.decay, json_string(decay_names[s->decay])},
         {"decay_rate", s->decay_rate < d.decay_rate || s->decay_rate > d.decay_rate,
          json_real(s->decay_rate)},
+        {"schedule", s->schedule != d.schedule, json_string(schedule_names[s->schedule])},
+        {"schedule_from", s->schedule_from != d.schedule_from, json_float(s->schedule_from)},
+        {"schedule_to", s->schedule_to != d.schedule_to, json_float(s->schedule_to)},
         {"lag", s->lag != d.lag, json_boolean(s->lag)},
         {"direction_seed", s->direction_seed != d.direction_seed,
          json_integer((json_int_t)s->direction_seed)},

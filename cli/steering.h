@@ -21,9 +21,10 @@ typedef struct knob_use {
 
 typedef struct steering_options {
     text_list specs; /* of --knob */
-    int method, direction, branch, decay, statistic;
+    int method, direction, branch, decay, statistic, schedule;
     int every, top_heads, monitor_heads;
     double power, threshold, decay_rate, direction_seed;
+    double schedule_from, schedule_to; /* seconds */
     bool lag, force;
     knob_use uses[KNOBS_MAX];
     int uses_count;

@@ -270,7 +270,8 @@ SMITIN_API void smitin_knob_describe(const smitin_knob *knob, smitin_knob_info *
  *
  *     z[t][l][h] += alpha * g[t] * w[l][h] * sigma[l][h] * theta[l][h]
  *
- * before the output projection; theta is a unit vector, sigma the spread of its projection. */
+ * before the output projection; theta is a unit vector, sigma the spread of its projection. A
+ * schedule multiplies g by f[t]. */
 
 typedef enum smitin_method {
     SMITIN_METHOD_SMITIN = 0, /* sparse, soft-weighted, self-monitored */
@@ -289,6 +290,16 @@ typedef enum smitin_decay {
     SMITIN_DECAY_LINEAR = 0,  /* 1 at the first generated column, 0 at the last */
     SMITIN_DECAY_EXPONENTIAL, /* decay_rate ^ columns since the first generated one */
 } smitin_decay;
+
+/* A factor f[t] on the gain of any method, over the time s of the generated part; `from` and `to`
+ * are schedule_from and schedule_to, to the nearest frame. While f = 0 the method rests: its first
+ * scheduled step is the first one with f > 0. */
+typedef enum smitin_schedule {
+    SMITIN_SCHEDULE_CONSTANT = 0, /* f = 1 */
+    SMITIN_SCHEDULE_UP,           /* 0 until `from`, in a line to 1 at `to`, then 1 */
+    SMITIN_SCHEDULE_DOWN,         /* 1 until `from`, in a line to 0 at `to`, then 0 */
+    SMITIN_SCHEDULE_WINDOW,       /* 1 for from <= s < to, else 0 */
+} smitin_schedule;
 
 typedef enum smitin_statistic {
     SMITIN_STATISTIC_MEDIAN = 0,
@@ -309,11 +320,14 @@ typedef struct smitin_steering {
     bool lag;         /* read C at the scheduled column itself and apply at the next scheduled one;
                        * default false: read it one column before */
     double threshold; /* tau; NAN (default) = median - std of the monitor heads' train accuracy */
-    smitin_decay decay;      /* SMITIN_DECAY_LINEAR */
-    double decay_rate;       /* 0.995 */
-    uint64_t direction_seed; /* of SMITIN_DIRECTION_RANDOM, 0 */
-    bool force;              /* accept a knob made for other weights of the same shape, false */
-    unsigned char reserved[32];
+    smitin_decay decay;       /* SMITIN_DECAY_LINEAR */
+    double decay_rate;        /* 0.995 */
+    uint64_t direction_seed;  /* of SMITIN_DIRECTION_RANDOM, 0 */
+    bool force;               /* accept a knob made for other weights of the same shape, false */
+    smitin_schedule schedule; /* SMITIN_SCHEDULE_CONSTANT */
+    float schedule_from;      /* seconds of the generated part, 0; before its end */
+    float schedule_to;        /* more than schedule_from; 0 (default) = to the end of the piece */
+    unsigned char reserved[24];
 } smitin_steering;
 
 SMITIN_API smitin_steering smitin_steering_defaults(void);
@@ -453,11 +467,11 @@ SMITIN_API size_t smitin_session_read_delay(const smitin_session *session);
 typedef struct smitin_trace {
     int column;     /* of the delay grid: the pass has heard column / frame_rate seconds. The last
                      * columns of a window of SMITIN_LONG_WINDOW come again in the next one */
-    bool scheduled; /* a push was due at this column */
+    bool scheduled; /* a push was due at this column: scheduled, and f(t) > 0 */
     float presence; /* C(t): the monitor's probability that the trait is there, read before any push
                      */
-    float gain;     /* g(t) applied at this column, 0 where nothing was pushed */
-    float dose;     /* |alpha| g(t) sum of head weights at this column */
+    float gain;     /* g(t) f(t) applied at this column, 0 where nothing was pushed */
+    float dose;     /* |alpha| g(t) f(t) sum of head weights at this column */
 } smitin_trace;
 
 typedef struct smitin_knob_report {

@@ -357,11 +357,14 @@ static int lay_out_rows(smitin_session *session)
 static smitin_status start_knobs(smitin_session *session, smitin_error *error)
 {
     const smitin_engine *engine = session->engine;
+    const sm_codec_config *codec = &engine->config.codec;
     const sm_steer_timeline timeline = {.rows = session->rows,
                                         .rows_count = session->rows_count,
                                         .pieces = session->options.pieces,
                                         .first = session->prompt,
-                                        .columns = session->prompt + sm_window_steps(session) + 1};
+                                        .columns = session->prompt + sm_window_steps(session) + 1,
+                                        .frames = session->frames - session->prompt,
+                                        .frame_rate = (double)codec->sample_rate / codec->hop};
     for (int i = 0; i < session->knobs_count; i++) {
         sm_knob_slot *slot = &session->knobs[i];
         SM_TRY(sm_steer_new(&slot->steer, slot->knob->data, &slot->settings, engine->lm,

@@ -35,7 +35,7 @@ void sm_controller_init(sm_controller *controller, const smitin_steering *settin
                         double threshold, int first, int last);
 bool sm_controller_scheduled(const sm_controller *controller, int column);
 /* The gain for the pass over `column`, given the reading C(column - 1), NAN when there is none. 0
- * when not scheduled or tripped. Call once for every pass from t0 on. */
+ * when not scheduled or tripped. Call once for every pass from t0 on at which the knob may push. */
 double sm_controller_gain(sm_controller *controller, int column, double reading);
 /* With lag: the reading at the scheduled column itself, after its pass. */
 void sm_controller_note(sm_controller *controller, int column, double reading);

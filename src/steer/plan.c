@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include "../base/rng.h"
+#include "schedule.h"
 
 typedef struct ranked_head {
     float accuracy;
@@ -99,14 +100,16 @@ smitin_status sm_plan_check(const sm_knob_data *knob, const smitin_steering *set
 {
     SM_TRY(check_strength(knob, settings, error));
     SM_TRY(check_heads(knob, settings, error));
+    SM_TRY(sm_schedule_check(settings, error));
     if ((unsigned)settings->method > SMITIN_METHOD_DECAY ||
         (unsigned)settings->direction > SMITIN_DIRECTION_RANDOM ||
         (unsigned)settings->branch > SMITIN_BRANCH_UNCOND ||
         (unsigned)settings->decay > SMITIN_DECAY_EXPONENTIAL ||
+        (unsigned)settings->schedule > SMITIN_SCHEDULE_WINDOW ||
         (unsigned)settings->statistic > SMITIN_STATISTIC_MEAN)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "a steering option (method, direction, branch, decay or statistic) is none "
-                       "of its choices");
+                       "a steering option (method, direction, branch, decay, schedule or "
+                       "statistic) is none of its choices");
     if (settings->every < 1)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
                        "a knob can push at every column or at every n-th, not at every %d-th",

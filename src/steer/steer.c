@@ -7,13 +7,14 @@
 #include <assert.h>
 #include <math.h>
 #include <string.h>
+#include "schedule.h"
 
 /* One piece's side of a knob. */
 typedef struct steered_piece {
     sm_controller controller;
     int row;            /* the row the monitor reads: the conditional one */
     double presence;    /* C of the latest column read, NAN before */
-    double gain;        /* g of the pass in progress */
+    double gain;        /* g f of the pass in progress */
     float *probability; /* [K] of the pass in progress, by monitor head */
     smitin_trace *trace;
     size_t trace_count;
@@ -24,6 +25,7 @@ struct sm_steer {
     const sm_kernels *kernels;
     sm_steer_timeline timeline;
     sm_plan plan;
+    sm_schedule schedule;
     smitin_statistic statistic;
     double alpha;        /* in force */
     float *displacement; /* [L, d]: one unit of alpha * g on the attention output */
@@ -32,6 +34,7 @@ struct sm_steer {
     steered_piece *pieces;
     float *sorted; /* [K] scratch of the median */
     int column, columns;
+    double factor;   /* f of the pass in progress */
     int back;        /* columns by which the timeline has stepped back */
     bool generating; /* the pass in progress is over a column from t0 on */
 };
@@ -128,7 +131,9 @@ smitin_status sm_steer_new(sm_steer **out, const sm_knob_data *knob,
     steer->kernels = kernels;
     steer->timeline = *timeline;
     steer->statistic = settings->statistic;
-    smitin_status status = sm_plan_init(&steer->plan, knob, settings, arena, error);
+    smitin_status status =
+        sm_schedule_init(&steer->schedule, settings, timeline->frame_rate, timeline->frames, error);
+    if (status == SMITIN_OK) status = sm_plan_init(&steer->plan, knob, settings, arena, error);
     if (status == SMITIN_OK) status = take_memory(steer, settings, error);
     if (status != SMITIN_OK) {
         sm_arena_free(arena);
@@ -160,12 +165,16 @@ void sm_steer_begin(sm_steer *steer, int column, int columns)
     steer->generating = column >= steer->timeline.first;
     /* A pass is either all prompt or one generated column. */
     assert(steer->generating ? columns == 1 : column + columns <= steer->timeline.first);
+    steer->factor = 0.0;
+    if (steer->generating)
+        steer->factor =
+            sm_schedule_factor(&steer->schedule, column - steer->back - steer->timeline.first);
     for (int i = 0; i < steer->timeline.pieces; i++) {
         steered_piece *piece = &steer->pieces[i];
         piece->gain = 0.0;
-        if (steer->generating)
-            piece->gain =
-                sm_controller_gain(&piece->controller, column, aimed(steer, piece->presence));
+        if (steer->factor > 0.0)
+            piece->gain = steer->factor * sm_controller_gain(&piece->controller, column,
+                                                             aimed(steer, piece->presence));
         if (steer->alpha == 0.0) piece->gain = 0.0;
     }
 }
@@ -228,7 +237,8 @@ static void add_line(sm_steer *steer, steered_piece *piece)
 {
     smitin_trace *line = &piece->trace[piece->trace_count++];
     line->column = steer->column - steer->back;
-    line->scheduled = sm_controller_scheduled(&piece->controller, steer->column);
+    line->scheduled =
+        steer->factor > 0.0 && sm_controller_scheduled(&piece->controller, steer->column);
     line->presence = (float)piece->presence;
     line->gain = (float)piece->gain;
     line->dose = (float)(fabs(steer->alpha) * piece->gain * steer->plan.weight_sum);

@@ -34,6 +34,8 @@ typedef struct sm_steer_timeline {
     int first;   /* t0: the first column whose pass predicts something new */
     int columns; /* S of the grid: passes run over columns 0..S-2, those over columns that come
                   * twice counted twice */
+    int frames;  /* generated */
+    double frame_rate; /* a second */
 } sm_steer_timeline;
 
 /* Whether `knob` and `settings` fit the model, without taking memory: SMITIN_ERROR_KNOB or

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The command line as a person meets it: results, exit codes and messages. Usage: cli.py SMITIN TINY_MODEL [TEST ...]"""
+import csv
 import json
 import math
 import os
@@ -602,7 +603,9 @@ class Knobs(Case):
         self.assertEqual(self.train().returncode, 0)
         for case in (["--method", "iti", "--top-heads", 3], ["--method", "decay", "--decay", "exponential", "--decay-rate", 0.9],
                      ["--direction", "random", "--direction-seed", 5, "--every", 2, "--power", 1.5, "--lag"],
-                     ["--threshold", 0.9, "--branch", "cond", "--statistic", "mean", "--monitor-heads", 2, "-p", "jazz"]):
+                     ["--threshold", 0.9, "--branch", "cond", "--statistic", "mean", "--monitor-heads", 2, "-p", "jazz"],
+                     ["--schedule", "up", "--schedule-to", 0.7, "--every", 1], ["--schedule", "down", "--method", "iti"],
+                     ["--schedule", "window", "--schedule-from", 0.3, "--schedule-to", 0.5]):
             with self.subTest(case):
                 self.assertEqual(self.generate("-s", 3, "--knob", "low:7.3", *case, "--quiet", "-o", "a.wav").returncode, 0)
                 again = smitin("generate", "--from", "a.wav", "--quiet", "-o", "b.wav", folder=self.folder)
@@ -613,6 +616,29 @@ class Knobs(Case):
         self.assertNotEqual(data, (self.folder / "low.knob.safetensors").read_bytes())
         again = smitin("generate", "--from", "a.wav", "--quiet", "-o", "b.wav", folder=self.folder)
         self.assert_refused(again, 0, "another knob")
+
+    def test_schedules(self):
+        self.assertEqual(self.train().returncode, 0)
+
+        def gains(*arguments):
+            result = self.generate("-s", 3, "--knob", "low:7", "--method", "iti", "--trace", "t.csv", "-o", "x.wav", *arguments)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            rows = list(csv.DictReader((self.folder / "t.csv").read_text().splitlines()))
+            return [float(row["gain"]) for row in rows], [int(row["scheduled"]) for row in rows]
+
+        gain, due = gains("--schedule", "window", "--schedule-from", 0.3, "--schedule-to", 0.5)
+        self.assertEqual(gain, [0.0] * 15 + [1.0] * 10 + [0.0] * 28)
+        self.assertEqual(gain, due)
+        gain, _ = gains("--schedule", "down", "--schedule-from", 0.2, "--schedule-to", 0.4)
+        self.assertEqual(gain, [1.0] * 10 + [round(1 - i / 10, 5) for i in range(10)] + [0.0] * 33)
+        knob = json.loads((self.folder / "x.json").read_text())["knobs"][0]
+        self.assertEqual((knob["schedule"], knob["schedule_from"], knob["schedule_to"]), ("down", 0.2, 0.4))
+        self.assertEqual(gains("--schedule", "constant"), ([1.0] * 53, [1] * 53))
+        for case, said in ((["up", "--schedule-from", 1], "only 1 s are made"), (["window"], "a beginning or an end"),
+                           (["down", "--schedule-from", 0.5, "--schedule-to", 0.2], "cannot end at 0.2 s"),
+                           (["hat"], "constant, up, down, window"), (["up", "--schedule-from", -1], "0..86400")):
+            self.assert_refused(self.generate("--knob", "low:7", "--schedule", *case, "-o", "y.wav"), 2, said)
+            self.assertFalse((self.folder / "y.wav").exists())
 
     def test_knob_of_another_model(self):
         self.assertEqual(self.train().returncode, 0)

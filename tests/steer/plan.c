@@ -223,6 +223,7 @@ static void test_refusals(void **state)
     REFUSED(threshold, 1.5, "probability");
     REFUSED(decay_rate, 2.0, "decay rate");
     REFUSED(method, (smitin_method)9, "choices");
+    REFUSED(schedule, (smitin_schedule)4, "choices");
 #undef REFUSED
     smitin_steering settings = test_settings();
     settings.strength = 0.5;

@@ -4,7 +4,7 @@
 
 /* Rows of two pieces: the first guided, the second without its other half. */
 static const sm_row mixed_rows[3] = {{0, true, true}, {0, false, true}, {1, true, false}};
-static const sm_steer_timeline mixed = {mixed_rows, 3, 2, 2, 10}; /* t0 = 2, passes 2..8 */
+static const sm_steer_timeline mixed = {mixed_rows, 3, 2, 2, 10, 7, 50.0}; /* t0 = 2, passes 2..8 */
 
 /* One monitor head (layer 1, head 2), C = sigmoid(z[0]); tau 0.6. */
 static sm_knob_data *scripted_knob(void)
@@ -243,6 +243,76 @@ static void test_trip(void **state)
     sm_knob_data_free(knob);
 }
 
+/* The schedule multiplies the law's gains; while it is zero the law rests, and its first step is
+ * the first one that may push. Seven frames of 0.02 s; s = 1. */
+static void test_schedule(void **state)
+{
+    (void)state;
+    sm_knob_data *knob = scripted_knob();
+    /* Read before columns 2..8. Above tau at column 4, where a window opens: its first step all
+     * the same. */
+    const double C[8] = {0.1, 0.2, 0.7, 0.3, 0.4, 0.3, 0.4, 0.4};
+    const struct {
+        smitin_schedule shape;
+        float from, to;
+        double g[7];
+        int due[7];
+    } cases[] = {
+        {SMITIN_SCHEDULE_CONSTANT, 0, 0, {1, .9, 0, 1, .9, 1, .9}, {1, 1, 1, 1, 1, 1, 1}},
+        {SMITIN_SCHEDULE_WINDOW, .04f, .1f, {0, 0, 1, 1, .9, 0, 0}, {0, 0, 1, 1, 1, 0, 0}},
+        {SMITIN_SCHEDULE_UP, 0, .08f, {0, .25, 0, .75, .9, 1, .9}, {0, 1, 1, 1, 1, 1, 1}},
+        {SMITIN_SCHEDULE_DOWN, .04f, .12f, {1, .9, 0, .75, .45, .25, 0}, {1, 1, 1, 1, 1, 1, 0}},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        smitin_steering settings = scripted_settings(4.0);
+        settings.schedule = cases[c].shape;
+        settings.schedule_from = cases[c].from;
+        settings.schedule_to = cases[c].to;
+        sm_steer *steer = make(knob, &settings, &mixed);
+        script_pass(steer, 0, 2, (const double[2]){C[0], C[0]});
+        sm_steer_end(steer);
+        for (int i = 0; i < 7; i++) {
+            float gain = 0.0f;
+            const double expected = cases[c].g[i];
+            script_pass(steer, 2 + i, 1, (const double[2]){C[i + 1], C[i + 1]});
+            assert_int_equal(pushes(steer, 0, 2 + i, &gain), expected > 0.0);
+            if (expected > 0.0) ASSERT_NEAR(gain, 4.0 * expected, 1e-5);
+            sm_steer_end(steer);
+        }
+        size_t count;
+        const smitin_trace *trace = sm_steer_trace(steer, 0, &count);
+        smitin_knob_report report;
+        sm_steer_report(steer, 0, &report);
+        assert_int_equal(count, 7);
+        double dose = 0.0;
+        for (int i = 0; i < 7; i++) {
+            ASSERT_NEAR(trace[i].gain, cases[c].g[i], 1e-6);
+            assert_int_equal(trace[i].scheduled, cases[c].due[i]);
+            dose += 4.0 * cases[c].g[i] * report.weight_sum / 7.0;
+        }
+        ASSERT_NEAR(report.dose, dose, 1e-4);
+        sm_steer_free(steer);
+    }
+    /* A timeline that steps back repeats the piece's time, not the count of passes. */
+    smitin_steering settings = scripted_settings(4.0);
+    settings.method = SMITIN_METHOD_ITI;
+    settings.schedule = SMITIN_SCHEDULE_UP;
+    settings.schedule_to = 0.08f;
+    sm_steer *steer = make(knob, &settings, &mixed);
+    script_pass(steer, 0, 2, C);
+    sm_steer_end(steer);
+    const double again[7] = {0, .25, .5, .25, .5, .75, 1};
+    for (int i = 0; i < 7; i++) {
+        if (i == 3) sm_steer_step_back(steer, 2);
+        script_pass(steer, 2 + i, 1, C);
+        sm_steer_end(steer);
+        size_t count;
+        ASSERT_NEAR(sm_steer_trace(steer, 0, &count)[i].gain, again[i], 0.0);
+    }
+    sm_steer_free(steer);
+    sm_knob_data_free(knob);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +320,7 @@ int main(void)
         cmocka_unit_test(test_removal),
         cmocka_unit_test(test_branches),
         cmocka_unit_test(test_turning),
+        cmocka_unit_test(test_schedule),
         cmocka_unit_test(test_trip),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);

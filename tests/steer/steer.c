@@ -6,7 +6,7 @@ enum { FIRST = 4, COLUMNS = 16, PASSES = COLUMNS - 1 - FIRST }; /* passes over c
 
 /* Guided: one piece, two rows. */
 static const sm_row guided_rows[2] = {{0, true, true}, {0, false, true}};
-static const sm_steer_timeline guided = {guided_rows, 2, 1, FIRST, COLUMNS};
+static const sm_steer_timeline guided = {guided_rows, 2, 1, FIRST, COLUMNS, PASSES, 50.0};
 
 /* What a run leaves: the last column's logits of every generated pass, [PASSES, R, K, V]. */
 static float *run(sm_steer **steers, int count, const sm_tap *extra, int turn_column,
@@ -74,6 +74,7 @@ static void test_zero(void **state)
         settings.method = (smitin_method)method;
         settings.every = 1;
         if (method % 2 == 1) settings.alpha = -0.0;
+        if (method % 2 == 1) settings.schedule = SMITIN_SCHEDULE_DOWN; /* above 0 to the end */
         smitin_trace trace[PASSES];
         smitin_knob_report report;
         float *zero = run_one(knob, &settings, trace, &report);
@@ -348,6 +349,15 @@ static void test_refusals(void **state)
     settings.every = 0;
     ASSERT_FAILS(sm_steer_check(knob, &settings, model.lm, "abc", &error), SMITIN_ERROR_ARGUMENT,
                  "0-th");
+    settings = test_settings();
+    settings.schedule = SMITIN_SCHEDULE_UP;
+    settings.schedule_from = -1.0f;
+    ASSERT_FAILS(sm_steer_check(knob, &settings, model.lm, "abc", &error), SMITIN_ERROR_ARGUMENT,
+                 "begin at -1 s");
+    settings.schedule_from = 1.0f;
+    ASSERT_FAILS(
+        sm_steer_new(&steer, knob, &settings, model.lm, model.kernels, "abc", &guided, &error),
+        SMITIN_ERROR_ARGUMENT, "only 0.22 s are made");
     settings = test_settings();
     sm_steer_timeline full = guided;
     full.first = COLUMNS - 1;
