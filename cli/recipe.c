@@ -55,6 +55,7 @@ static const setting knob_settings[] = {
     {"monitor_heads", "--monitor-heads"},
     {"decay", "--decay"},
     {"decay_rate", "--decay-rate"},
+    {"pid", "--pid"},
     {"schedule", "--schedule"},
     {"schedule_from", "--schedule-from"},
     {"schedule_to", "--schedule-to"},

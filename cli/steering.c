@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const method_names[] = {"smitin", "sparse", "iti", "decay", NULL};
+static const char *const method_names[] = {"smitin", "sparse", "iti", "decay", "pid", NULL};
 static const char *const direction_names[] = {"own", "probe", "mean", "random", NULL};
 static const char *const branch_names[] = {"both", "cond", "uncond", NULL};
 static const char *const decay_names[] = {"linear", "exponential", NULL};
@@ -41,7 +41,7 @@ size_t steering_option_specs(steering_options *o, option_spec *specs, size_t cap
         {NULL, "--knob", OPTION_LIST, &o->specs, 0, 0, NULL, "NAME:STRENGTH",
          "turn a knob: drums:60% or a raw alpha, drums:5; negative removes"},
         {NULL, "--method", OPTION_CHOICE, &o->method, 0, 0, method_names, "NAME",
-         "smitin, sparse (no monitor), iti (original) or decay [smitin]"},
+         "smitin, sparse (no monitor), iti (original), decay or pid [smitin]"},
         {NULL, "--direction", OPTION_CHOICE, &o->direction, 0, 0, direction_names, "NAME",
          "probe, mean (mass mean shift) or random (control) [the knob's own]"},
         {NULL, "--every", OPTION_INT, &o->every, 1, 1e6, NULL, "S", "push every S-th step [5]"},
@@ -63,6 +63,8 @@ size_t steering_option_specs(steering_options *o, option_spec *specs, size_t cap
          "of --method decay: linear or exponential [linear]"},
         {NULL, "--decay-rate", OPTION_DOUBLE, &o->decay_rate, 0, 1, NULL, "R",
          "per step, exponential [0.995]"},
+        {NULL, "--pid", OPTION_TEXT, &o->pid, 0, 0, NULL, "P,I,D",
+         "gains of --method pid, per push [2,0.1,0]"},
         {NULL, "--schedule", OPTION_CHOICE, &o->schedule, 0, 0, schedule_names, "SHAPE",
          "of the strength: constant, up, down (ramps) or window [constant]"},
         {NULL, "--schedule-from", OPTION_DOUBLE, &o->schedule_from, 0, 86400, NULL, "S",
@@ -112,6 +114,26 @@ static int parse_spec(const char *spec, knob_use *use, smitin_steering *steering
     return EXIT_DONE;
 }
 
+/* "2,0.1,0" into the gains of a controller. */
+static int parse_pid(const char *text, smitin_steering *steering)
+{
+    float *const gains[3] = {&steering->pid_p, &steering->pid_i, &steering->pid_d};
+    const char *rest = text;
+    for (int i = 0; i < 3; i++) {
+        char *end = NULL;
+        *gains[i] = strtof(rest, &end);
+        if (end == rest || *end != (i < 2 ? ',' : '\0') || !isfinite(*gains[i])) {
+            fprintf(
+                stderr,
+                "smitin: --pid \"%s\" is not three numbers with commas; write P,I,D as 2,0.1,0\n",
+                text);
+            return EXIT_USAGE;
+        }
+        rest = end + 1;
+    }
+    return EXIT_DONE;
+}
+
 int steering_open(steering_options *options, const char *model_path)
 {
     if (options->specs.count > KNOBS_MAX) {
@@ -142,7 +164,8 @@ int steering_open(steering_options *options, const char *model_path)
         s->lag = options->lag;
         s->force = options->force;
 
-        int code = parse_spec(options->specs.items[i], use, s);
+        int code = options->pid != NULL ? parse_pid(options->pid, s) : EXIT_DONE;
+        if (code == EXIT_DONE) code = parse_spec(options->specs.items[i], use, s);
         if (code != EXIT_DONE) return code;
         char path[sizeof use->path];
         if (!find_knob(use->path, model_path, path, sizeof path)) return EXIT_REFUSED;
@@ -167,15 +190,30 @@ static json_t *number_or_null(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
+typedef char float_text[24];
+
 /* The shortest decimal that is read as this float again. */
+static const char *print_float(float value, float_text text)
+{
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, sizeof(float_text), "%.*g", digits, (double)value);
+        if (strtof(text, NULL) == value) break;
+    }
+    return text;
+}
+
 static json_t *json_float(float value)
 {
-    char text[40];
-    for (int digits = 6; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, (double)value);
-        if ((float)strtod(text, NULL) == value) break;
-    }
-    return json_real(strtod(text, NULL));
+    float_text text;
+    return json_real(strtod(print_float(value, text), NULL));
+}
+
+/* As --pid takes them. */
+static json_t *pid_json(const smitin_steering *s)
+{
+    float_text P, I, D;
+    return json_sprintf("%s,%s,%s", print_float(s->pid_p, P), print_float(s->pid_i, I),
+                        print_float(s->pid_d, D));
 }
 
 /* Settings: all of them, or those that are not the default, so that tags have room for many knobs.
@@ -199,6 +237,7 @@ static void add_settings(json_t *o, const smitin_steering *s, bool all)
         {"decay", s->decay != d.decay, json_string(decay_names[s->decay])},
         {"decay_rate", s->decay_rate < d.decay_rate || s->decay_rate > d.decay_rate,
          json_real(s->decay_rate)},
+        {"pid", s->pid_p != d.pid_p || s->pid_i != d.pid_i || s->pid_d != d.pid_d, pid_json(s)},
         {"schedule", s->schedule != d.schedule, json_string(schedule_names[s->schedule])},
         {"schedule_from", s->schedule_from != d.schedule_from, json_float(s->schedule_from)},
         {"schedule_to", s->schedule_to != d.schedule_to, json_float(s->schedule_to)},

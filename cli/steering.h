@@ -25,6 +25,7 @@ typedef struct steering_options {
     int every, top_heads, monitor_heads;
     double power, threshold, decay_rate, direction_seed;
     double schedule_from, schedule_to; /* seconds */
+    const char *pid;                   /* "P,I,D"; NULL: the default */
     bool lag, force;
     knob_use uses[KNOBS_MAX];
     int uses_count;

@@ -278,6 +278,13 @@ typedef enum smitin_method {
     SMITIN_METHOD_SPARSE,     /* the same without the monitor: g = 1 at scheduled columns */
     SMITIN_METHOD_ITI,   /* original inference-time intervention: the top heads, every column */
     SMITIN_METHOD_DECAY, /* original, with a strength that decays over time */
+    SMITIN_METHOD_PID, /* sparse, soft-weighted; g from a PID controller on the monitor's presence.
+                        * At the n-th scheduled column, with e = tau - C:
+                        *     S[n] = S[n-1] + I e[n]
+                        *     u[n] = P e[n] + S[n] - D (C[n] - C[n-1])
+                        *     g[n] = u[n] clamped to 0..1
+                        * S is kept as it was where u leaves that range and I e would take it
+                        * further out. g = 1 where there is no C. Negative alphas look at 1 - C. */
 } smitin_method;
 
 typedef enum smitin_branch {
@@ -320,14 +327,15 @@ typedef struct smitin_steering {
     bool lag;         /* read C at the scheduled column itself and apply at the next scheduled one;
                        * default false: read it one column before */
     double threshold; /* tau; NAN (default) = median - std of the monitor heads' train accuracy */
-    smitin_decay decay;       /* SMITIN_DECAY_LINEAR */
-    double decay_rate;        /* 0.995 */
-    uint64_t direction_seed;  /* of SMITIN_DIRECTION_RANDOM, 0 */
-    bool force;               /* accept a knob made for other weights of the same shape, false */
-    smitin_schedule schedule; /* SMITIN_SCHEDULE_CONSTANT */
-    float schedule_from;      /* seconds of the generated part, 0; before its end */
-    float schedule_to;        /* more than schedule_from; 0 (default) = to the end of the piece */
-    unsigned char reserved[24];
+    smitin_decay decay;        /* SMITIN_DECAY_LINEAR */
+    double decay_rate;         /* 0.995 */
+    uint64_t direction_seed;   /* of SMITIN_DIRECTION_RANDOM, 0 */
+    bool force;                /* accept a knob made for other weights of the same shape, false */
+    smitin_schedule schedule;  /* SMITIN_SCHEDULE_CONSTANT */
+    float schedule_from;       /* seconds of the generated part, 0; before its end */
+    float schedule_to;         /* more than schedule_from; 0 (default) = to the end of the piece */
+    float pid_p, pid_i, pid_d; /* P, I, D >= 0 of SMITIN_METHOD_PID, 2, 0.1 and 0 */
+    unsigned char reserved[12];
 } smitin_steering;
 
 SMITIN_API smitin_steering smitin_steering_defaults(void);

@@ -65,5 +65,7 @@ smitin_steering smitin_steering_defaults(void)
     steering.power = 3.0;
     steering.threshold = NAN;
     steering.decay_rate = 0.995;
+    steering.pid_p = 2.0f;
+    steering.pid_i = 0.1f;
     return steering;
 }

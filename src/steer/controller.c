@@ -9,11 +9,13 @@ void sm_controller_init(sm_controller *controller, const smitin_steering *settin
                         double threshold, int first, int last)
 {
     memset(controller, 0, sizeof *controller);
-    bool sparse =
-        settings->method == SMITIN_METHOD_SMITIN || settings->method == SMITIN_METHOD_SPARSE;
+    bool sparse = settings->method != SMITIN_METHOD_ITI && settings->method != SMITIN_METHOD_DECAY;
     controller->method = settings->method;
     controller->decay = settings->decay;
     controller->decay_rate = settings->decay_rate;
+    controller->P = (double)settings->pid_p;
+    controller->I = (double)settings->pid_i;
+    controller->D = (double)settings->pid_d;
     controller->every = sparse ? settings->every : 1;
     controller->first = first;
     controller->last = last;
@@ -47,13 +49,27 @@ static double monitored(const sm_controller *controller, double C)
     return 1.0;
 }
 
+/* The PID law for a reading C, NAN when there is none. */
+static double controlled(sm_controller *controller, double C)
+{
+    if (isnan(C)) return 1.0;
+    double error = controller->threshold - C, step = controller->I * error;
+    double u = controller->P * error + controller->integral + step;
+    if (!isnan(controller->previous)) u -= controller->D * (C - controller->previous);
+    bool winds_up = (u > 1.0 && step > 0.0) || (u < 0.0 && step < 0.0);
+    if (!winds_up) controller->integral += step;
+    return fmin(fmax(u, 0.0), 1.0);
+}
+
 double sm_controller_gain(sm_controller *controller, int column, double reading)
 {
     if (controller->tripped || !sm_controller_scheduled(controller, column)) return 0.0;
     if (controller->method == SMITIN_METHOD_DECAY) return decayed(controller, column);
-    if (controller->method != SMITIN_METHOD_SMITIN) return 1.0;
+    if (controller->method == SMITIN_METHOD_SPARSE || controller->method == SMITIN_METHOD_ITI)
+        return 1.0;
     double C = controller->lag ? controller->pending : reading;
-    controller->gain = monitored(controller, C);
+    controller->gain = controller->method == SMITIN_METHOD_PID ? controlled(controller, C)
+                                                               : monitored(controller, C);
     controller->previous = C;
     controller->started = true;
     return controller->gain;
@@ -69,6 +85,7 @@ void sm_controller_restart(sm_controller *controller)
     controller->gain = 1.0;
     controller->previous = (double)NAN;
     controller->pending = (double)NAN;
+    controller->integral = 0.0;
 }
 
 void sm_controller_trip(sm_controller *controller)

@@ -6,6 +6,11 @@
  *     C <  tau and C <= C_prev       g = 1
  *     C >= tau                       g = 0
  *
+ * or, of the PID controller, with e = tau - C:
+ *
+ *     S = S_prev + I e,   u = P e + S - D (C - C_prev),   g = u clamped to 0..1
+ *     u > 1 and I e > 0, or u < 0 and I e < 0: S stays S_prev             (anti-windup)
+ *
  * C_prev is the reading at the previous scheduled step. Where C or C_prev is undefined and nothing
  * else decides, g = 1. The first rule holds whatever C is; a piece without a prompt has no reading
  * then. */
@@ -19,6 +24,7 @@ typedef struct sm_controller {
     smitin_method method;
     smitin_decay decay;
     double decay_rate;
+    double P, I, D;
     int every; /* s */
     int first; /* t0 */
     int last;  /* the last pass's column, for the linear decay */
@@ -28,6 +34,7 @@ typedef struct sm_controller {
     double gain;     /* g of the latest scheduled step */
     double previous; /* C_prev, NAN before there was one */
     double pending;  /* with lag: C read at the latest scheduled step, NAN before */
+    double integral; /* S */
     bool started, tripped;
 } sm_controller;
 

@@ -95,13 +95,33 @@ static smitin_status check_heads(const sm_knob_data *knob, const smitin_steering
     return SMITIN_OK;
 }
 
+static bool is_gain(float value)
+{
+    return value >= 0.0f && isfinite(value);
+}
+
+static smitin_status check_pid(const smitin_steering *settings, smitin_error *error)
+{
+    const float P = settings->pid_p, I = settings->pid_i, D = settings->pid_d;
+    if (settings->method != SMITIN_METHOD_PID) return SMITIN_OK;
+    if (!is_gain(P) || !is_gain(I) || !is_gain(D))
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "the gains P, I and D of a controller are numbers from 0 on, not %g, %g, %g",
+                       (double)P, (double)I, (double)D);
+    if (P == 0.0f && I == 0.0f && D == 0.0f)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "a controller whose gains P, I and D are all 0 never pushes");
+    return SMITIN_OK;
+}
+
 smitin_status sm_plan_check(const sm_knob_data *knob, const smitin_steering *settings,
                             smitin_error *error)
 {
     SM_TRY(check_strength(knob, settings, error));
     SM_TRY(check_heads(knob, settings, error));
     SM_TRY(sm_schedule_check(settings, error));
-    if ((unsigned)settings->method > SMITIN_METHOD_DECAY ||
+    SM_TRY(check_pid(settings, error));
+    if ((unsigned)settings->method > SMITIN_METHOD_PID ||
         (unsigned)settings->direction > SMITIN_DIRECTION_RANDOM ||
         (unsigned)settings->branch > SMITIN_BRANCH_UNCOND ||
         (unsigned)settings->decay > SMITIN_DECAY_EXPONENTIAL ||

@@ -604,6 +604,7 @@ class Knobs(Case):
         for case in (["--method", "iti", "--top-heads", 3], ["--method", "decay", "--decay", "exponential", "--decay-rate", 0.9],
                      ["--direction", "random", "--direction-seed", 5, "--every", 2, "--power", 1.5, "--lag"],
                      ["--threshold", 0.9, "--branch", "cond", "--statistic", "mean", "--monitor-heads", 2, "-p", "jazz"],
+                     ["--method", "pid"], ["--method", "pid", "--pid", "0.7,0.1,0.3", "--every", 2],
                      ["--schedule", "up", "--schedule-to", 0.7, "--every", 1], ["--schedule", "down", "--method", "iti"],
                      ["--schedule", "window", "--schedule-from", 0.3, "--schedule-to", 0.5]):
             with self.subTest(case):
@@ -639,6 +640,25 @@ class Knobs(Case):
                            (["hat"], "constant, up, down, window"), (["up", "--schedule-from", -1], "0..86400")):
             self.assert_refused(self.generate("--knob", "low:7", "--schedule", *case, "-o", "y.wav"), 2, said)
             self.assertFalse((self.folder / "y.wav").exists())
+
+    def test_controller(self):
+        self.assertEqual(self.train().returncode, 0)
+        result = self.generate("-s", 3, "--knob", "low:7", "--method", "pid", "--pid", "1,0.25,0", "--threshold", 0.5,
+                               "--every", 2, "--trace", "t.csv", "-o", "x.wav", "--quiet")
+        self.assertEqual((result.returncode, result.stderr), (0, b""))
+        self.assertEqual(json.loads((self.folder / "x.json").read_text())["knobs"][0]["pid"], "1,0.25,0")
+        rows = list(csv.DictReader((self.folder / "t.csv").read_text().splitlines()))
+        heard = [float(row["presence"]) for row in rows]
+        total = 0.0
+        for column in range(2, len(rows), 2):  # the law again, from what the trace says was heard one column before
+            missing = 0.5 - heard[column - 1]
+            push = missing + total + 0.25 * missing
+            if not (push > 1 and missing > 0 or push < 0 and missing < 0):
+                total += 0.25 * missing
+            self.assertAlmostEqual(float(rows[column]["gain"]), min(1, max(0, push)), delta=1e-4)
+        for gains, said in (("1,2", "P,I,D"), ("1,2,3,4", "P,I,D"), ("1,2,nan", "P,I,D"), ("1,-2,3", "from 0 on"),
+                            ("0,0,0", "never pushes")):
+            self.assert_refused(self.generate("--knob", "low:7", "--method", "pid", "--pid", gains, "-o", "y.wav"), 2, said)
 
     def test_knob_of_another_model(self):
         self.assertEqual(self.train().returncode, 0)

@@ -14,6 +14,9 @@ static smitin_steering settings_of(smitin_method method, int every, bool lag)
     settings.every = every;
     settings.lag = lag;
     settings.decay_rate = 0.5;
+    settings.pid_p = 1.0f;
+    settings.pid_i = 0.25f;
+    settings.pid_d = 0.5f;
     return settings;
 }
 
@@ -134,11 +137,82 @@ static void test_open_loop(void **state)
     script(&decay, 0.6, 7, C, halves, 5);
 }
 
+/* P 1, I 1/4, D 1/2, tau 1/2: every number is a sum of powers of two. */
+static void test_pid(void **state)
+{
+    (void)state;
+    smitin_steering settings = settings_of(SMITIN_METHOD_PID, 1, false);
+    /* No C_prev: P + S. Rise: D takes away. Above tau: u < 0, S is kept at .09375. Fall to tau: D
+     * and S. At tau S holds the push. Nothing: S grows to .46875; then u > 1 and it is kept, as the
+     * way back to tau shows: .46875 - .25. */
+    const double C[] = {0.25, 0.375, 0.625, 0.5, 0.5, 0, 0, 0, 0, 0, 0.5, 0};
+    const double g[] = {0.3125,  0.15625, 0, 0.15625, 0.09375, 0.96875,
+                        0.84375, 0.96875, 1, 1,       0.21875};
+    script(&settings, 0.5, 0, C, g, 11);
+    script(&settings, 0.5, 151, C, g, 11);
+    /* The paper's first rule is not this law's: above tau nothing is pushed from the start. */
+    const double there[] = {0.9, 0.8, 0};
+    const double none[] = {0, 0};
+    script(&settings, 0.5, 0, there, none, 2);
+    /* No prompt: a full push, and nothing to compare the second reading with. */
+    const double blind[] = {NONE, 0.25, 0};
+    const double blind_gain[] = {1, 0.3125};
+    script(&settings, 0.5, 0, blind, blind_gain, 2);
+}
+
+static void test_pid_terms(void **state)
+{
+    (void)state;
+    const double C[] = {0.25, 0.125, 0.5, 0.75, 0.0, 0};
+    smitin_steering settings = settings_of(SMITIN_METHOD_PID, 1, false);
+    settings.pid_i = settings.pid_d = 0.0f;
+    settings.pid_p = 2.0f;
+    const double proportional[] = {0.5, 0.75, 0, 0, 1};
+    script(&settings, 0.5, 0, C, proportional, 5);
+    settings.pid_p = 0.0f;
+    settings.pid_i = 0.5f;
+    const double integral[] = {0.125, 0.3125, 0.3125, 0.1875, 0.4375};
+    script(&settings, 0.5, 0, C, integral, 5);
+    settings.pid_i = 0.0f;
+    settings.pid_d = 1.0f;
+    const double derivative[] = {0, 0.125, 0, 0, 0.75};
+    script(&settings, 0.5, 0, C, derivative, 5);
+}
+
+/* Time is counted in pushes: what lies between them is not read. With lag a push is decided by what
+ * was heard at the one before. */
+static void test_pid_sparse(void **state)
+{
+    (void)state;
+    smitin_steering settings = settings_of(SMITIN_METHOD_PID, 3, false);
+    const double C[] = {0.25, 0.9, 0.9, 0.375, 0.9, 0.9, 0.625, 0};
+    const double g[] = {0.3125, 0, 0, 0.15625, 0, 0, 0};
+    script(&settings, 0.5, 4, C, g, 7);
+    settings = settings_of(SMITIN_METHOD_PID, 2, true);
+    const double late[] = {0.9, 0.25, 0.9, 0.375, 0.9, 0.625, 0.9, 0};
+    const double late_gain[] = {1, 0, 0.3125, 0, 0.15625, 0, 0};
+    script(&settings, 0.5, 4, late, late_gain, 7);
+}
+
+static void test_pid_restart(void **state)
+{
+    (void)state;
+    smitin_steering settings = settings_of(SMITIN_METHOD_PID, 1, false);
+    sm_controller controller;
+    sm_controller_init(&controller, &settings, 0.5, 0, 20);
+    const double before[] = {0.0, 0.25, 0};
+    const double before_gain[] = {0.625, 0.3125};
+    play(&controller, before, before_gain, 2);
+    sm_controller_restart(&controller); /* neither S nor C_prev */
+    assert_true(sm_controller_gain(&controller, 2, 0.25) == 0.3125);
+}
+
 static void test_trip(void **state)
 {
     (void)state;
-    for (int method = SMITIN_METHOD_SMITIN; method <= SMITIN_METHOD_DECAY; method++) {
+    for (int method = SMITIN_METHOD_SMITIN; method <= SMITIN_METHOD_PID; method++) {
         smitin_steering settings = settings_of((smitin_method)method, 1, false);
+        settings.pid_p = 2.5f;
         sm_controller controller;
         sm_controller_init(&controller, &settings, 0.6, 0, 10);
         assert_true(sm_controller_gain(&controller, 0, 0.1) == 1.0);
@@ -180,6 +254,10 @@ int main(void)
         cmocka_unit_test(test_no_prompt),
         cmocka_unit_test(test_lag),
         cmocka_unit_test(test_open_loop),
+        cmocka_unit_test(test_pid),
+        cmocka_unit_test(test_pid_terms),
+        cmocka_unit_test(test_pid_sparse),
+        cmocka_unit_test(test_pid_restart),
         cmocka_unit_test(test_trip),
         cmocka_unit_test(test_restart),
     };

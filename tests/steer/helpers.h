@@ -15,6 +15,8 @@ static inline smitin_steering test_settings(void)
     settings.every = 5;
     settings.power = 3.0;
     settings.decay_rate = 0.995;
+    settings.pid_p = 2.0f;
+    settings.pid_i = 0.125f;
     return settings;
 }
 

@@ -226,6 +226,15 @@ static void test_refusals(void **state)
     REFUSED(schedule, (smitin_schedule)4, "choices");
 #undef REFUSED
     smitin_steering settings = test_settings();
+    settings.method = SMITIN_METHOD_PID;
+    ASSERT_OK(sm_plan_check(knob, &settings, &error));
+    settings.pid_d = -1.0f;
+    ASSERT_FAILS(sm_plan_check(knob, &settings, &error), SMITIN_ERROR_ARGUMENT, "2, 0.125, -1");
+    settings.pid_d = NAN;
+    ASSERT_FAILS(sm_plan_check(knob, &settings, &error), SMITIN_ERROR_ARGUMENT, "from 0 on");
+    settings.pid_p = settings.pid_i = settings.pid_d = 0.0f;
+    ASSERT_FAILS(sm_plan_check(knob, &settings, &error), SMITIN_ERROR_ARGUMENT, "never pushes");
+    settings = test_settings();
     settings.strength = 0.5;
     settings.direction = SMITIN_DIRECTION_PROBE;
     ASSERT_OK(sm_plan_check(knob, &settings, &error));
@@ -237,6 +246,15 @@ static void test_refusals(void **state)
     settings.alpha = 3.0;
     ASSERT_OK(sm_plan_check(knob, &settings, &error));
     sm_knob_data_free(knob);
+}
+
+/* New settings are taken from the reserved bytes: programs built before them go on. */
+static void test_size_of_settings(void **state)
+{
+    (void)state;
+    if (sizeof(void *) != 8) skip();
+    assert_int_equal(sizeof(smitin_steering), 136);
+    assert_int_equal(offsetof(smitin_steering, force), 96);
 }
 
 static void test_median(void **state)
@@ -256,7 +274,7 @@ int main(void)
         cmocka_unit_test(test_top_heads),    cmocka_unit_test(test_directions),
         cmocka_unit_test(test_monitor),      cmocka_unit_test(test_default_counts),
         cmocka_unit_test(test_alpha),        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_median),
+        cmocka_unit_test(test_median),       cmocka_unit_test(test_size_of_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

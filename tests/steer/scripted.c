@@ -139,6 +139,39 @@ static void test_removal(void **state)
     sm_knob_data_free(knob);
 }
 
+/* A controller per piece, on 1 - C for removal; the trace keeps C. P 2, I 1/8, tau .6. */
+static void test_pid(void **state)
+{
+    (void)state;
+    sm_knob_data *knob = scripted_knob();
+    const double C[4][2] = {{0.2, 0.9}, {0.4, 0.5}, {0.5, 0.7}, {0.5, 0.5}};
+    /* Piece 0: e = .4, .2, .1; S = .05, .075, .0875. Piece 1: -.3, .1, -.1; S = 0, .0125, .0125. */
+    const double g[3][2] = {{0.85, 0}, {0.475, 0.2125}, {0.2875, 0}};
+    for (int removal = 0; removal < 2; removal++) {
+        smitin_steering settings = scripted_settings(removal ? -4.0 : 4.0);
+        settings.method = SMITIN_METHOD_PID;
+        sm_steer *steer = make(knob, &settings, &mixed);
+        double heard[4][2];
+        for (int i = 0; i < 8; i++)
+            heard[i / 2][i % 2] = removal ? 1.0 - C[i / 2][i % 2] : C[i / 2][i % 2];
+        script_pass(steer, 0, 2, heard[0]);
+        sm_steer_end(steer);
+        for (int i = 0; i < 3; i++) {
+            script_pass(steer, 2 + i, 1, heard[i + 1]);
+            for (int p = 0; p < 2; p++) {
+                float gain = 0.0f;
+                assert_int_equal(pushes(steer, 2 * p, 2 + i, &gain), g[i][p] > 0.0);
+                if (g[i][p] > 0.0) ASSERT_NEAR(gain, settings.alpha * g[i][p], 1e-5);
+            }
+            sm_steer_end(steer);
+        }
+        size_t count;
+        ASSERT_NEAR(sm_steer_trace(steer, 0, &count)[0].presence, removal ? 0.6 : 0.4, 1e-6);
+        sm_steer_free(steer);
+    }
+    sm_knob_data_free(knob);
+}
+
 static void test_branches(void **state)
 {
     (void)state;
@@ -203,7 +236,7 @@ static void test_trip(void **state)
     sm_knob_data *knob = scripted_knob();
     const float bad[2] = {NAN, INFINITY};
     for (int kind = 0; kind < 2; kind++)
-        for (int method = SMITIN_METHOD_SMITIN; method <= SMITIN_METHOD_DECAY; method++) {
+        for (int method = SMITIN_METHOD_SMITIN; method <= SMITIN_METHOD_PID; method++) {
             smitin_steering settings = scripted_settings(4.0);
             settings.method = (smitin_method)method;
             sm_steer *steer = make(knob, &settings, &mixed);
@@ -318,6 +351,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pieces_have_their_own_monitor),
         cmocka_unit_test(test_removal),
+        cmocka_unit_test(test_pid),
         cmocka_unit_test(test_branches),
         cmocka_unit_test(test_turning),
         cmocka_unit_test(test_schedule),

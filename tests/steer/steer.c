@@ -69,7 +69,7 @@ static void test_zero(void **state)
     (void)state;
     sm_knob_data *knob = model_knob();
     float *none = run(NULL, 0, NULL, -1, 0.0);
-    for (int method = SMITIN_METHOD_SMITIN; method <= SMITIN_METHOD_DECAY; method++) {
+    for (int method = SMITIN_METHOD_SMITIN; method <= SMITIN_METHOD_PID; method++) {
         smitin_steering settings = test_settings(); /* strength 0 */
         settings.method = (smitin_method)method;
         settings.every = 1;
