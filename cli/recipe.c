@@ -60,6 +60,7 @@ static const setting knob_settings[] = {
     {"schedule_from", "--schedule-from"},
     {"schedule_to", "--schedule-to"},
     {"lag", "--lag"},
+    {"orthogonal", "--orthogonal"},
     {"direction_seed", "--direction-seed"},
     {"forced", "--force-knob"},
     {"threshold_set", "--threshold"},

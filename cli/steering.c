@@ -73,6 +73,8 @@ size_t steering_option_specs(steering_options *o, option_spec *specs, size_t cap
          "and where it ends [0: with the piece]"},
         {NULL, "--direction-seed", OPTION_DOUBLE, &o->direction_seed, 0, 9007199254740992.0, NULL,
          "N", "seed of --direction random [0]"},
+        {NULL, "--orthogonal", OPTION_FLAG, &o->orthogonal, 0, 0, NULL, NULL,
+         "a knob leaves the directions of those before it alone"},
         {NULL, "--force-knob", OPTION_FLAG, &o->force, 0, 0, NULL, NULL,
          "use a knob made for other weights of the same shape"},
     };
@@ -162,6 +164,7 @@ int steering_open(steering_options *options, const char *model_path)
         s->schedule_to = (float)options->schedule_to;
         s->direction_seed = (uint64_t)options->direction_seed;
         s->lag = options->lag;
+        s->orthogonal = options->orthogonal;
         s->force = options->force;
 
         int code = options->pid != NULL ? parse_pid(options->pid, s) : EXIT_DONE;
@@ -242,6 +245,7 @@ static void add_settings(json_t *o, const smitin_steering *s, bool all)
         {"schedule_from", s->schedule_from != d.schedule_from, json_float(s->schedule_from)},
         {"schedule_to", s->schedule_to != d.schedule_to, json_float(s->schedule_to)},
         {"lag", s->lag != d.lag, json_boolean(s->lag)},
+        {"orthogonal", s->orthogonal != d.orthogonal, json_boolean(s->orthogonal)},
         {"direction_seed", s->direction_seed != d.direction_seed,
          json_integer((json_int_t)s->direction_seed)},
         {"forced", s->force != d.force, json_boolean(s->force)},

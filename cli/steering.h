@@ -26,7 +26,7 @@ typedef struct steering_options {
     double power, threshold, decay_rate, direction_seed;
     double schedule_from, schedule_to; /* seconds */
     const char *pid;                   /* "P,I,D"; NULL: the default */
-    bool lag, force;
+    bool lag, orthogonal, force;
     knob_use uses[KNOBS_MAX];
     int uses_count;
 } steering_options;

@@ -327,10 +327,13 @@ typedef struct smitin_steering {
     bool lag;         /* read C at the scheduled column itself and apply at the next scheduled one;
                        * default false: read it one column before */
     double threshold; /* tau; NAN (default) = median - std of the monitor heads' train accuracy */
-    smitin_decay decay;        /* SMITIN_DECAY_LINEAR */
-    double decay_rate;         /* 0.995 */
-    uint64_t direction_seed;   /* of SMITIN_DIRECTION_RANDOM, 0 */
-    bool force;                /* accept a knob made for other weights of the same shape, false */
+    smitin_decay decay;      /* SMITIN_DECAY_LINEAR */
+    double decay_rate;       /* 0.995 */
+    uint64_t direction_seed; /* of SMITIN_DIRECTION_RANDOM, 0 */
+    bool force;              /* accept a knob made for other weights of the same shape, false */
+    bool orthogonal; /* make theta of every head orthogonal to those of the knobs added before this
+                      * one, as long as it was (Gram-Schmidt); a head where nothing is left of it is
+                      * not pushed. Knobs that only listen count, too. false */
     smitin_schedule schedule;  /* SMITIN_SCHEDULE_CONSTANT */
     float schedule_from;       /* seconds of the generated part, 0; before its end */
     float schedule_to;         /* more than schedule_from; 0 (default) = to the end of the piece */

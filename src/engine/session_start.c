@@ -368,7 +368,8 @@ static smitin_status start_knobs(smitin_session *session, smitin_error *error)
     for (int i = 0; i < session->knobs_count; i++) {
         sm_knob_slot *slot = &session->knobs[i];
         SM_TRY(sm_steer_new(&slot->steer, slot->knob->data, &slot->settings, engine->lm,
-                            engine->kernels, sm_lm_fingerprint(engine->lm), &timeline, error));
+                            engine->kernels, sm_lm_fingerprint(engine->lm), &timeline,
+                            i > 0 ? session->knobs[i - 1].steer : NULL, error));
         session->taps[i] = sm_steer_tap(slot->steer);
     }
     return SMITIN_OK;

@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include "../base/rng.h"
 #include "schedule.h"
 
@@ -167,7 +168,6 @@ static void fill_weights(sm_plan *plan, const sm_knob_data *knob, const smitin_s
     if (settings->method == SMITIN_METHOD_ITI || settings->method == SMITIN_METHOD_DECAY) {
         int K = default_heads(settings->top_heads, total, 3, 48);
         for (int i = 0; i < K; i++) plan->weight[ranked[i].index] = 1.0f;
-        plan->weight_sum = K;
         return;
     }
     double best = (double)ranked[0].accuracy, worst = (double)ranked[total - 1].accuracy;
@@ -176,7 +176,6 @@ static void fill_weights(sm_plan *plan, const sm_knob_data *knob, const smitin_s
         double share =
             best > worst ? ((double)knob->accuracy_test[i] - worst) / (best - worst) : 1.0;
         plan->weight[i] = (float)pow(share, settings->power);
-        plan->weight_sum += (double)plan->weight[i];
     }
 }
 
@@ -194,23 +193,28 @@ static void random_direction(float *out, int D, uint64_t seed, int index)
         out[i] = norm > 0.0 ? (float)((double)out[i] / norm) : (i == 0 ? 1.0f : 0.0f);
 }
 
-/* vector [L,H,D] = w sigma theta. */
-static void fill_vectors(sm_plan *plan, const sm_knob_data *knob, const smitin_steering *settings)
+static void fill_directions(sm_plan *plan, const sm_knob_data *knob,
+                            const smitin_steering *settings)
 {
-    size_t D = (size_t)plan->D;
+    size_t D = (size_t)plan->D, heads = (size_t)plan->L * (size_t)plan->H;
     bool mean = settings->direction == SMITIN_DIRECTION_MEAN ||
                 (knob->meta.along_mean && settings->direction != SMITIN_DIRECTION_PROBE);
     const float *sigma = mean ? knob->sigma_mean : knob->sigma;
     const float *direction = mean ? knob->mean_shift : knob->direction;
-    for (int i = 0; i < plan->L * plan->H; i++) {
-        float *out = plan->vector + (size_t)i * D;
-        const float *theta = direction + (size_t)i * D;
-        if (settings->direction == SMITIN_DIRECTION_RANDOM) {
-            random_direction(out, plan->D, settings->direction_seed, i);
-            theta = out;
-        }
-        float scale = plan->weight[i] * sigma[i];
-        for (size_t j = 0; j < D; j++) out[j] = scale * theta[j];
+    memcpy(plan->sigma, sigma, heads * sizeof *sigma);
+    memcpy(plan->direction, direction, heads * D * sizeof *direction);
+    for (size_t i = 0; i < heads && settings->direction == SMITIN_DIRECTION_RANDOM; i++)
+        random_direction(plan->direction + i * D, plan->D, settings->direction_seed, (int)i);
+}
+
+void sm_plan_fill(sm_plan *plan)
+{
+    size_t D = (size_t)plan->D, heads = (size_t)plan->L * (size_t)plan->H;
+    plan->weight_sum = 0.0;
+    for (size_t i = 0; i < heads; i++) {
+        float scale = plan->weight[i] * plan->sigma[i];
+        for (size_t j = 0; j < D; j++) plan->vector[i * D + j] = scale * plan->direction[i * D + j];
+        plan->weight_sum += (double)plan->weight[i];
     }
 }
 
@@ -262,15 +266,19 @@ smitin_status sm_plan_init(sm_plan *plan, const sm_knob_data *knob, const smitin
     *plan = (sm_plan){.L = knob->L, .H = knob->H, .D = knob->D};
     size_t total = (size_t)plan->L * (size_t)plan->H;
     plan->weight = SM_TAKE(arena, total, float);
+    plan->sigma = SM_TAKE(arena, total, float);
+    plan->direction = SM_TAKE(arena, total * (size_t)plan->D, float);
     plan->vector = SM_TAKE(arena, total * (size_t)plan->D, float);
     ranked_head *ranked = SM_TAKE(arena, total, ranked_head);
     float *scratch = SM_TAKE(arena, total, float);
-    if (plan->weight == NULL || plan->vector == NULL || ranked == NULL || scratch == NULL)
+    if (plan->weight == NULL || plan->sigma == NULL || plan->direction == NULL ||
+        plan->vector == NULL || ranked == NULL || scratch == NULL)
         return sm_fail_memory(error, "a knob's plan", total * (size_t)plan->D * sizeof(float));
     for (size_t i = 0; i < total; i++) ranked[i] = (ranked_head){knob->accuracy_test[i], (int)i};
     qsort(ranked, total, sizeof *ranked, compare_heads);
     fill_weights(plan, knob, settings, ranked);
-    fill_vectors(plan, knob, settings);
+    fill_directions(plan, knob, settings);
+    sm_plan_fill(plan);
     plan->K = default_heads(settings->monitor_heads, (int)total, 6, 16);
     SM_TRY(fill_monitor(plan, knob, ranked, arena, error));
     plan->threshold =

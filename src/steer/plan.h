@@ -16,8 +16,10 @@ typedef struct sm_monitor_head {
 
 typedef struct sm_plan {
     int L, H, D;
-    float *weight; /* w [L,H] */
-    float *vector; /* w sigma theta, [L,H,D]: one unit of alpha * g */
+    float *weight;    /* w [L,H] */
+    float *sigma;     /* [L,H] */
+    float *direction; /* theta [L,H,D] */
+    float *vector;    /* w sigma theta, [L,H,D]: one unit of alpha * g */
     double weight_sum;
     sm_monitor_head *monitor; /* [K] by layer, then head */
     int K;
@@ -39,6 +41,9 @@ double sm_plan_alpha(const sm_knob_data *knob, const smitin_steering *settings);
  * head. */
 smitin_status sm_plan_init(sm_plan *plan, const sm_knob_data *knob, const smitin_steering *settings,
                            sm_arena *arena, smitin_error *error);
+
+/* vector and weight_sum from weight, sigma and direction. */
+void sm_plan_fill(sm_plan *plan);
 
 /* Median of n values (mean of the middle two for even n); reorders them. */
 double sm_median(float *values, int n);

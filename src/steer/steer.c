@@ -6,7 +6,9 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include "orthogonal.h"
 #include "schedule.h"
 
 /* One piece's side of a knob. */
@@ -22,6 +24,7 @@ typedef struct steered_piece {
 
 struct sm_steer {
     sm_arena *arena;
+    const sm_steer *before;
     const sm_kernels *kernels;
     sm_steer_timeline timeline;
     sm_plan plan;
@@ -83,6 +86,20 @@ static void choose_rows(sm_steer *steer, smitin_branch branch)
     }
 }
 
+/* Leave the knobs before this one their directions. */
+static smitin_status orthogonalise(sm_steer *steer, const char *trait, smitin_error *error)
+{
+    int count = 0;
+    for (const sm_steer *s = steer->before; s != NULL; s = s->before) count++;
+    const sm_plan **earlier = malloc(((size_t)count + 1) * sizeof *earlier);
+    if (earlier == NULL) return sm_fail_memory(error, "orthogonal knobs", 0);
+    int i = count;
+    for (const sm_steer *s = steer->before; s != NULL; s = s->before) earlier[--i] = &s->plan;
+    const smitin_status status = sm_plan_orthogonalise(&steer->plan, earlier, count, trait, error);
+    free(earlier);
+    return status;
+}
+
 /* Take every buffer. */
 static smitin_status take_memory(sm_steer *steer, const smitin_steering *settings,
                                  smitin_error *error)
@@ -113,7 +130,8 @@ static smitin_status take_memory(sm_steer *steer, const smitin_steering *setting
 smitin_status sm_steer_new(sm_steer **out, const sm_knob_data *knob,
                            const smitin_steering *settings, const sm_lm *lm,
                            const sm_kernels *kernels, const char *fingerprint,
-                           const sm_steer_timeline *timeline, smitin_error *error)
+                           const sm_steer_timeline *timeline, const sm_steer *before,
+                           smitin_error *error)
 {
     *out = NULL;
     SM_TRY(sm_steer_check(knob, settings, lm, fingerprint, error));
@@ -128,12 +146,15 @@ smitin_status sm_steer_new(sm_steer **out, const sm_knob_data *knob,
         return sm_fail_memory(error, "a knob in force", sizeof *steer);
     }
     steer->arena = arena;
+    steer->before = before;
     steer->kernels = kernels;
     steer->timeline = *timeline;
     steer->statistic = settings->statistic;
     smitin_status status =
         sm_schedule_init(&steer->schedule, settings, timeline->frame_rate, timeline->frames, error);
     if (status == SMITIN_OK) status = sm_plan_init(&steer->plan, knob, settings, arena, error);
+    if (status == SMITIN_OK && settings->orthogonal)
+        status = orthogonalise(steer, knob->meta.trait, error);
     if (status == SMITIN_OK) status = take_memory(steer, settings, error);
     if (status != SMITIN_OK) {
         sm_arena_free(arena);

@@ -44,11 +44,13 @@ smitin_status sm_steer_check(const sm_knob_data *knob, const smitin_steering *se
                              const sm_lm *lm, const char *fingerprint, smitin_error *error);
 
 /* SMITIN_ERROR_KNOB when the shapes differ or, unless forced, the fingerprints do;
- * SMITIN_ERROR_ARGUMENT for settings out of range. All memory is taken here. */
+ * SMITIN_ERROR_ARGUMENT for settings out of range. All memory is taken here. `before` is the knob
+ * before this one in its session, NULL for the first; it must outlive this one. */
 smitin_status sm_steer_new(sm_steer **steer, const sm_knob_data *knob,
                            const smitin_steering *settings, const sm_lm *lm,
                            const sm_kernels *kernels, const char *fingerprint,
-                           const sm_steer_timeline *timeline, smitin_error *error);
+                           const sm_steer_timeline *timeline, const sm_steer *before,
+                           smitin_error *error);
 void sm_steer_free(sm_steer *steer); /* NULL is allowed */
 
 sm_tap sm_steer_tap(sm_steer *steer);

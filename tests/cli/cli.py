@@ -660,6 +660,26 @@ class Knobs(Case):
                             ("0,0,0", "never pushes")):
             self.assert_refused(self.generate("--knob", "low:7", "--method", "pid", "--pid", gains, "-o", "y.wav"), 2, said)
 
+    def test_orthogonal(self):
+        self.assertEqual(self.train().returncode, 0)
+        self.assertEqual(self.train("--direction", "probe", "-o", "probe.knob.safetensors").returncode, 0)
+        two = ["-s", 3, "--quiet", "--knob", "low:5", "--knob", "./probe.knob.safetensors:5", "--method", "iti"]
+        for name, more in (("plain", []), ("apart", ["--orthogonal"])):
+            result = self.generate(*two, *more, "-o", name + ".wav")
+            self.assertEqual((result.returncode, result.stderr), (0, b""))
+        self.assertNotEqual((self.folder / "plain.wav").read_bytes(), (self.folder / "apart.wav").read_bytes())
+        again = smitin("generate", "--from", "apart.wav", "--quiet", "-o", "again.wav", folder=self.folder)
+        self.assertEqual((again.returncode, again.stderr), (0, b""))
+        self.assertEqual((self.folder / "again.wav").read_bytes(), (self.folder / "apart.wav").read_bytes())
+        self.assertTrue(all(knob["orthogonal"] for knob in json.loads((self.folder / "apart.json").read_text())["knobs"]))
+        for name, knobs in (("off", []), ("zero", ["--knob", "low:0", "--knob", "./probe.knob.safetensors:0", "--orthogonal"])):
+            self.assertEqual(self.generate("-s", 3, "--quiet", *knobs, "-o", name + ".wav").returncode, 0)
+        audio = {n: wave.open(str(self.folder / (n + ".wav"))).readframes(RATE) for n in ("off", "zero")}
+        self.assertEqual(audio["off"], audio["zero"])
+        self.assert_refused(self.generate("--knob", "low:5", "--knob", "low:1", "--orthogonal", "-o", "x.wav"), 2,
+                            "no direction of its own")
+        self.assertFalse((self.folder / "x.wav").exists())
+
     def test_knob_of_another_model(self):
         self.assertEqual(self.train().returncode, 0)
         path = self.folder / "low.knob.safetensors"

@@ -252,6 +252,75 @@ static void test_knobs_add(void **state)
     sm_knob_data_free(knob);
 }
 
+/* Knobs in a row leave each other alone: a second one at right angles to the first moves no head
+ * along the first one's direction, whether the first pushes or only listens; at zero the second is
+ * as if it were not there; and one without a direction of its own is refused. */
+static void test_orthogonal(void **state)
+{
+    (void)state;
+    smitin_error error;
+    sm_knob_data *knob = model_knob(), *other = model_knob();
+    int D = model.D;
+    /* other = (first + a second axis) / sqrt 2: half of it is the first's. */
+    for (int i = 0; i < model.L * model.H; i++) {
+        float *theta = other->direction + i * D, norm = 0.0f;
+        for (int j = 0; j < D; j++) theta[j] += (float)sin(1.0 + i + 2.0 * j);
+        for (int j = 0; j < D; j++) norm += theta[j] * theta[j];
+        for (int j = 0; j < D; j++) theta[j] /= sqrtf(norm);
+    }
+    smitin_steering settings = test_settings(), second = test_settings();
+    settings.method = second.method = SMITIN_METHOD_ITI;
+    settings.alpha = 2.0;
+    second.orthogonal = true;
+    second.alpha = 0.0;
+    float *alone = run_one(knob, &settings, NULL, NULL);
+    sm_steer *pair[2];
+    pair[0] = make(knob, &settings, &guided);
+    pair[1] = make_after(pair[0], other, &second, &guided);
+    float *with_zero = run(pair, 2, NULL, -1, 0.0);
+    assert_memory_equal(alone, with_zero, all_logits() * sizeof(float));
+    sm_steer_free(pair[1]);
+    sm_steer_free(pair[0]);
+    /* The second one's push is that of a knob whose directions were made so by hand. */
+    sm_knob_data *by_hand = model_knob();
+    for (int i = 0; i < model.L * model.H; i++) {
+        const float *q = knob->direction + i * D, *theta = other->direction + i * D;
+        double along = 0.0, norm = 0.0, rest[64];
+        for (int j = 0; j < D; j++) along += (double)q[j] * (double)theta[j];
+        for (int j = 0; j < D; j++) rest[j] = (double)theta[j] - along * (double)q[j];
+        for (int j = 0; j < D; j++) norm += rest[j] * rest[j];
+        for (int j = 0; j < D; j++) by_hand->direction[i * D + j] = (float)(rest[j] / sqrt(norm));
+        assert_true(fabs(along) > 0.01);
+    }
+    second.alpha = 3.0;
+    settings.alpha = 0.0; /* listens */
+    pair[0] = make(knob, &settings, &guided);
+    pair[1] = make_after(pair[0], other, &second, &guided);
+    float *pushed = run(pair, 2, NULL, -1, 0.0);
+    second.orthogonal = false;
+    float *expected = run_one(by_hand, &second, NULL, NULL),
+          *plain = run_one(other, &second, NULL, NULL);
+    double scale = largest_of(expected, all_logits());
+    ASSERT_NEAR(largest_difference(pushed, expected, all_logits()), 0.0, 1e-5 * scale);
+    assert_true(largest_difference(pushed, plain, all_logits()) > 1e-3 * scale);
+    second.orthogonal = true;
+    sm_steer *third = NULL;
+    ASSERT_FAILS(sm_steer_new(&third, other, &second, model.lm, model.kernels, "abc", &guided,
+                              pair[1], &error),
+                 SMITIN_ERROR_ARGUMENT, "no direction of its own");
+    assert_null(third);
+    sm_steer_free(pair[1]);
+    sm_steer_free(pair[0]);
+    free(alone);
+    free(with_zero);
+    free(pushed);
+    free(expected);
+    free(plain);
+    sm_knob_data_free(knob);
+    sm_knob_data_free(other);
+    sm_knob_data_free(by_hand);
+}
+
 /* Turning to zero on the real model: what came before is untouched, what follows is not pushed. */
 static void test_turn_to_zero(void **state)
 {
@@ -340,9 +409,9 @@ static void test_refusals(void **state)
     smitin_steering settings = test_settings();
     ASSERT_FAILS(sm_steer_check(knob, &settings, model.lm, "other", &error), SMITIN_ERROR_KNOB,
                  "other weights");
-    ASSERT_FAILS(
-        sm_steer_new(&steer, knob, &settings, model.lm, model.kernels, "other", &guided, &error),
-        SMITIN_ERROR_KNOB, "train it on this model");
+    ASSERT_FAILS(sm_steer_new(&steer, knob, &settings, model.lm, model.kernels, "other", &guided,
+                              NULL, &error),
+                 SMITIN_ERROR_KNOB, "train it on this model");
     assert_null(steer);
     settings.force = true;
     ASSERT_OK(sm_steer_check(knob, &settings, model.lm, "other", &error));
@@ -355,14 +424,14 @@ static void test_refusals(void **state)
     ASSERT_FAILS(sm_steer_check(knob, &settings, model.lm, "abc", &error), SMITIN_ERROR_ARGUMENT,
                  "begin at -1 s");
     settings.schedule_from = 1.0f;
-    ASSERT_FAILS(
-        sm_steer_new(&steer, knob, &settings, model.lm, model.kernels, "abc", &guided, &error),
-        SMITIN_ERROR_ARGUMENT, "only 0.22 s are made");
+    ASSERT_FAILS(sm_steer_new(&steer, knob, &settings, model.lm, model.kernels, "abc", &guided,
+                              NULL, &error),
+                 SMITIN_ERROR_ARGUMENT, "only 0.22 s are made");
     settings = test_settings();
     sm_steer_timeline full = guided;
     full.first = COLUMNS - 1;
     ASSERT_FAILS(
-        sm_steer_new(&steer, knob, &settings, model.lm, model.kernels, "abc", &full, &error),
+        sm_steer_new(&steer, knob, &settings, model.lm, model.kernels, "abc", &full, NULL, &error),
         SMITIN_ERROR_ARGUMENT, "nothing is left");
     const float accuracy[6] = {0.5f, 0.6f, 0.7f, 0.8f, 0.9f, 0.95f};
     sm_knob_data *small = test_knob(2, 3, 2, accuracy);
@@ -377,15 +446,11 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_zero),
-        cmocka_unit_test(test_push_equals_injection),
-        cmocka_unit_test(test_one_layer),
-        cmocka_unit_test(test_double_negation),
-        cmocka_unit_test(test_knobs_add),
-        cmocka_unit_test(test_turn_to_zero),
-        cmocka_unit_test(test_trip_leaves_the_model_alone),
-        cmocka_unit_test(test_reading),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_zero),         cmocka_unit_test(test_push_equals_injection),
+        cmocka_unit_test(test_one_layer),    cmocka_unit_test(test_double_negation),
+        cmocka_unit_test(test_knobs_add),    cmocka_unit_test(test_orthogonal),
+        cmocka_unit_test(test_turn_to_zero), cmocka_unit_test(test_trip_leaves_the_model_alone),
+        cmocka_unit_test(test_reading),      cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);
 }

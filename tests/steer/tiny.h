@@ -33,14 +33,21 @@ static inline sm_knob_data *model_knob(void)
     return knob;
 }
 
-static inline sm_steer *make(const sm_knob_data *knob, const smitin_steering *settings,
-                             const sm_steer_timeline *timeline)
+static inline sm_steer *make_after(const sm_steer *before, const sm_knob_data *knob,
+                                   const smitin_steering *settings,
+                                   const sm_steer_timeline *timeline)
 {
     smitin_error error;
     sm_steer *steer = NULL;
-    ASSERT_OK(
-        sm_steer_new(&steer, knob, settings, model.lm, model.kernels, "abc", timeline, &error));
+    ASSERT_OK(sm_steer_new(&steer, knob, settings, model.lm, model.kernels, "abc", timeline, before,
+                           &error));
     return steer;
+}
+
+static inline sm_steer *make(const sm_knob_data *knob, const smitin_steering *settings,
+                             const sm_steer_timeline *timeline)
+{
+    return make_after(NULL, knob, settings, timeline);
 }
 
 static inline int open_model(void **state)
