@@ -232,11 +232,15 @@ static json_t *piece_json(const generate_job *job, int index, bool results)
         json_object_set_new(root, "lufs_target", json_real(o->lufs));
         json_object_set_new(root, "level", json_string(generate_levels[generate_level(job)]));
     }
+    const bool conditioned = (o->prompt != NULL && o->prompt[0] != '\0') || o->melody != NULL;
+    const bool guided = conditioned && o->session.guidance != 1.0;
+    const double guidance = guided ? o->session.guidance : (double)NAN;
     json_t *knobs = json_array();
     for (int i = 0; i < o->steering.uses_count; i++) {
         smitin_knob_report report;
         if (smitin_session_report(job->session, index, i, &report, NULL) == SMITIN_OK)
-            json_array_append_new(knobs, steering_json(&o->steering, i, &report, results));
+            json_array_append_new(knobs,
+                                  steering_json(&o->steering, i, &report, guidance, results));
     }
     json_object_set_new(root, "knobs", knobs);
     return root;

@@ -259,8 +259,17 @@ static void add_settings(json_t *o, const smitin_steering *s, bool all)
     }
 }
 
+/* Guidance makes u + (c - u) G of the rows' logits: what a push that moves either row by 1 comes
+ * to. */
+static double branch_factor(smitin_branch branch, double guidance)
+{
+    if (isnan(guidance)) return 1.0;
+    if (branch == SMITIN_BRANCH_COND) return guidance;
+    return branch == SMITIN_BRANCH_UNCOND ? 1.0 - guidance : 1.0;
+}
+
 json_t *steering_json(const steering_options *options, int index, const smitin_knob_report *report,
-                      bool results)
+                      double guidance, bool results)
 {
     const knob_use *use = &options->uses[index];
     json_t *o = json_object();
@@ -273,6 +282,9 @@ json_t *steering_json(const steering_options *options, int index, const smitin_k
     json_object_set_new(o, "threshold", json_real(report->threshold));
     json_object_set_new(o, "weight_sum", json_real(report->weight_sum));
     json_object_set_new(o, "dose", json_real(report->dose));
+    const double factor = branch_factor(use->steering.branch, guidance);
+    json_object_set_new(o, "branch_factor", json_real(factor));
+    json_object_set_new(o, "guided_dose", json_real(fabs(factor) * report->dose));
     json_object_set_new(o, "success", number_or_null(report->success));
     json_object_set_new(o, "success_half", number_or_null(report->success_half));
     json_object_set_new(o, "presence", number_or_null(report->mean_presence));

@@ -41,8 +41,9 @@ int steering_open(steering_options *options, const char *model_path);
 void steering_close(steering_options *options);
 
 /* The settings of knob `index` that are not the default; with `results` all of them, and what it
- * did in a piece. */
+ * did in a piece of this guidance scale; NAN when the piece has one row, which every branch
+ * pushes. */
 json_t *steering_json(const steering_options *options, int index, const smitin_knob_report *report,
-                      bool results);
+                      double guidance, bool results);
 
 #endif

@@ -641,6 +641,19 @@ class Knobs(Case):
             self.assert_refused(self.generate("--knob", "low:7", "--schedule", *case, "-o", "y.wav"), 2, said)
             self.assertFalse((self.folder / "y.wav").exists())
 
+    def test_branches_are_told_apart(self):
+        self.assertEqual(self.train().returncode, 0)
+        jazz = ["-p", "jazz"]
+        for branch, more, factor in (("both", jazz, 1), ("cond", jazz, 3), ("uncond", jazz, -2), ("cond", [*jazz, "--cfg", 1], 1),
+                                     ("uncond", [*jazz, "--cfg", 0.25], 0.75), ("uncond", [], 1), ("cond", ["-p", ""], 1)):
+            with self.subTest(branch=branch, more=more):
+                result = self.generate("--knob", "low:7", "--method", "iti", "--branch", branch, *more, "--quiet", "-o", "x.wav")
+                self.assertEqual((result.returncode, result.stderr), (0, b""))
+                knob = json.loads((self.folder / "x.json").read_text())["knobs"][0]
+                self.assertEqual(knob["branch_factor"], factor)
+                self.assertAlmostEqual(knob["guided_dose"], abs(factor) * knob["dose"], places=9)
+                self.assertGreater(knob["dose"], 0)
+
     def test_controller(self):
         self.assertEqual(self.train().returncode, 0)
         result = self.generate("-s", 3, "--knob", "low:7", "--method", "pid", "--pid", "1,0.25,0", "--threshold", 0.5,
