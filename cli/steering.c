@@ -31,7 +31,7 @@ steering_options steering_options_defaults(void)
     options.power = d.power;
     options.threshold = d.threshold;
     options.decay_rate = d.decay_rate;
-    options.schedule = (int)d.schedule;
+    options.schedule = -1;
     return options;
 }
 
@@ -143,6 +143,11 @@ int steering_open(steering_options *options, const char *model_path)
                 options->specs.count, KNOBS_MAX);
         return EXIT_USAGE;
     }
+    if (options->schedule < 0 && (options->schedule_from > 0.0 || options->schedule_to > 0.0)) {
+        fprintf(stderr, "smitin: --schedule-from and --schedule-to need a shape; add --schedule "
+                        "up, down or window\n");
+        return EXIT_USAGE;
+    }
     for (int i = 0; i < options->specs.count; i++) {
         knob_use *use = &options->uses[i];
         smitin_steering *s = &use->steering;
@@ -159,7 +164,7 @@ int steering_open(steering_options *options, const char *model_path)
         s->power = options->power;
         s->threshold = options->threshold;
         s->decay_rate = options->decay_rate;
-        s->schedule = (smitin_schedule)options->schedule;
+        s->schedule = options->schedule < 0 ? s->schedule : (smitin_schedule)options->schedule;
         s->schedule_from = (float)options->schedule_from;
         s->schedule_to = (float)options->schedule_to;
         s->direction_seed = (uint64_t)options->direction_seed;

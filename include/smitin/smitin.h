@@ -423,7 +423,9 @@ SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_set_codes(smitin_sessio
                                                                    smitin_error *error);
 /* Before the first step: steer every piece with `knob`, which must outlive the session. The index
  * of the knob in this session counts from 0 in the order of these calls. SMITIN_ERROR_KNOB when it
- * does not fit. */
+ * does not fit. What depends on the whole session is refused by the first step with
+ * SMITIN_ERROR_ARGUMENT: a schedule that begins behind the end of the piece, and an orthogonal knob
+ * to which the ones before it leave no direction. */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_add_knob(smitin_session *session,
                                                                   const smitin_knob *knob,
                                                                   const smitin_steering *steering,

@@ -45,7 +45,8 @@ smitin_status sm_steer_check(const sm_knob_data *knob, const smitin_steering *se
 
 /* SMITIN_ERROR_KNOB when the shapes differ or, unless forced, the fingerprints do;
  * SMITIN_ERROR_ARGUMENT for settings out of range. All memory is taken here. `before` is the knob
- * before this one in its session, NULL for the first; it must outlive this one. */
+ * before this one in its session, NULL for the first; it is looked at while this one and those
+ * after it are made. */
 smitin_status sm_steer_new(sm_steer **steer, const sm_knob_data *knob,
                            const smitin_steering *settings, const sm_lm *lm,
                            const sm_kernels *kernels, const char *fingerprint,

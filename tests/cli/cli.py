@@ -634,7 +634,11 @@ class Knobs(Case):
         self.assertEqual(gain, [1.0] * 10 + [round(1 - i / 10, 5) for i in range(10)] + [0.0] * 33)
         knob = json.loads((self.folder / "x.json").read_text())["knobs"][0]
         self.assertEqual((knob["schedule"], knob["schedule_from"], knob["schedule_to"]), ("down", 0.2, 0.4))
+        again = smitin("generate", "--from", "x.json", "--schedule", "constant", "--quiet", "-o", "y.wav", folder=self.folder)
+        self.assertEqual((again.returncode, again.stderr), (0, b""))
+        (self.folder / "y.wav").unlink()
         self.assertEqual(gains("--schedule", "constant"), ([1.0] * 53, [1] * 53))
+        self.assert_refused(self.generate("--knob", "low:7", "--schedule-to", 0.5, "-o", "y.wav"), 2, "need a shape")
         for case, said in ((["up", "--schedule-from", 1], "only 1 s are made"), (["window"], "a beginning or an end"),
                            (["down", "--schedule-from", 0.5, "--schedule-to", 0.2], "cannot end at 0.2 s"),
                            (["hat"], "constant, up, down, window"), (["up", "--schedule-from", -1], "0..86400")):
