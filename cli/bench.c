@@ -52,9 +52,8 @@ static size_t bench_specs(bench_options *o, int *shape, option_spec *specs, size
         {NULL, "--quiet", OPTION_FLAG, &o->quiet, 0, 0, NULL, NULL, "no progress"},
     };
     const size_t count = model_option_specs(&o->model, specs, capacity);
-    if (count + sizeof table / sizeof *table > capacity) return 0;
-    memcpy(specs + count, table, sizeof table);
-    return count + sizeof table / sizeof *table;
+    return count +
+           options_add(specs + count, capacity - count, table, sizeof table / sizeof *table);
 }
 
 /* ---- Words ---- */

@@ -23,9 +23,7 @@ size_t clip_option_specs(clip_options *o, option_spec *specs, size_t capacity)
         {NULL, "--clip-seconds", OPTION_DOUBLE, &o->pairs.seconds, 0.1, 30, NULL, "S",
          "length of a clip [3]"},
     };
-    const size_t count = sizeof table / sizeof *table;
-    if (count > capacity) return 0;
-    memcpy(specs, table, sizeof table);
+    const size_t count = options_add(specs, capacity, table, sizeof table / sizeof *table);
     return count + pairs_specs(&o->pairs, specs + count, capacity - count);
 }
 

@@ -182,10 +182,7 @@ size_t model_option_specs(model_options *o, option_spec *specs, size_t capacity)
         {NULL, "--cpu-level", OPTION_TEXT, &o->cpu_level, 0, 0, NULL, "NAME",
          "ref, avx2, avx_vnni, avx512, avx512_vnni [the best]"},
     };
-    const size_t count = sizeof table / sizeof *table;
-    if (count > capacity) return 0;
-    memcpy(specs, table, sizeof table);
-    return count;
+    return options_add(specs, capacity, table, sizeof table / sizeof *table);
 }
 
 static smitin_engine_options engine_options(const model_options *o)

@@ -48,9 +48,7 @@ static size_t convert_specs(convert_options *o, option_spec *specs, size_t capac
          "print what was written as JSON on standard output"},
         {NULL, "--quiet", OPTION_FLAG, &o->quiet, 0, 0, NULL, NULL, "say nothing but errors"},
     };
-    if (sizeof table / sizeof *table > capacity) return 0;
-    memcpy(specs, table, sizeof table);
-    return sizeof table / sizeof *table;
+    return options_add(specs, capacity, table, sizeof table / sizeof *table);
 }
 
 /* An interrupt ends the conversion in good order, so that no gigabytes of a half stay behind; a

@@ -169,9 +169,7 @@ size_t describe_option_specs(describe_options *o, option_spec *specs, size_t cap
         {NULL, "--plain", OPTION_FLAG, &o->plain, 0, 0, NULL, NULL,
          "without instruments and likeness, so without a recogniser"},
     };
-    const size_t count = sizeof table / sizeof *table;
-    if (count > capacity) return 0;
-    memcpy(specs, table, sizeof table);
+    const size_t count = options_add(specs, capacity, table, sizeof table / sizeof *table);
     return count + encoder_option_specs(&o->encoder, specs + count, capacity - count);
 }
 

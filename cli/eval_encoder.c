@@ -34,10 +34,7 @@ size_t encoder_option_specs(encoder_options *o, option_spec *specs, size_t capac
         {"-t", "--threads", OPTION_INT, &o->model.threads, 0, 1024, NULL, "N",
          "threads; 0 is every core [0]"},
     };
-    const size_t count = sizeof table / sizeof *table;
-    if (count > capacity) return 0;
-    memcpy(specs, table, sizeof table);
-    return count;
+    return options_add(specs, capacity, table, sizeof table / sizeof *table);
 }
 
 static int open_recogniser(encoders *e, const char *file)

@@ -84,9 +84,7 @@ static size_t generate_specs(generate_options *o, option_spec *specs, size_t cap
         {NULL, "--quiet", OPTION_FLAG, &o->quiet, 0, 0, NULL, NULL, "say nothing but errors"},
     };
     size_t count = model_option_specs(&o->model, specs, capacity);
-    if (count + sizeof table / sizeof *table > capacity) return 0;
-    memcpy(specs + count, table, sizeof table);
-    count += sizeof table / sizeof *table;
+    count += options_add(specs + count, capacity - count, table, sizeof table / sizeof *table);
     return count + steering_option_specs(&o->steering, specs + count, capacity - count);
 }
 

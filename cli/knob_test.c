@@ -181,9 +181,8 @@ static size_t test_specs(test_options *o, option_spec *specs, size_t capacity)
     };
     size_t count = model_option_specs(&o->model, specs, capacity);
     count += clip_option_specs(&o->clips, specs + count, capacity - count);
-    if (count + sizeof table / sizeof *table > capacity) return 0;
-    memcpy(specs + count, table, sizeof table);
-    return count + sizeof table / sizeof *table;
+    return count +
+           options_add(specs + count, capacity - count, table, sizeof table / sizeof *table);
 }
 
 int command_knob_test(int argc, char **argv)

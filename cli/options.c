@@ -148,6 +148,13 @@ int options_parse(const option_spec *specs, size_t count, int argc, char **argv,
     return EXIT_DONE;
 }
 
+size_t options_add(option_spec *specs, size_t capacity, const option_spec *table, size_t n)
+{
+    if (n > capacity) return 0;
+    memcpy(specs, table, n * sizeof *table);
+    return n;
+}
+
 void options_print(const option_spec *specs, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

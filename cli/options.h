@@ -38,6 +38,9 @@ typedef struct option_spec {
     const char *help;
 } option_spec;
 
+/* Copy table[n] to `specs`; returns n, or 0 when `capacity` has no room for all of it. */
+size_t options_add(option_spec *specs, size_t capacity, const option_spec *table, size_t n);
+
 /* Read argv[1..]; words that are not options go to `rest` (NULL: none are allowed). Prints what is
  * wrong on standard error and returns EXIT_USAGE, else EXIT_DONE. "-h" and "--help" set *help. */
 int options_parse(const option_spec *specs, size_t count, int argc, char **argv, text_list *rest,

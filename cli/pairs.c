@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 const char *const pairs_recipes[] = {"random", "paired", NULL};
 const char *const pairs_layouts[] = {"auto", "stems", "musdb18hq", "moisesdb", "slakh", NULL};
@@ -34,10 +33,7 @@ size_t pairs_specs(pairs_options *o, option_spec *specs, size_t capacity)
         {"-s", "--seed", OPTION_DOUBLE, &o->seed, 0, 9007199254740992.0, NULL, "N",
          "of the choice of clips [1]"},
     };
-    const size_t count = sizeof table / sizeof *table;
-    if (count > capacity) return 0;
-    memcpy(specs, table, sizeof table);
-    return count;
+    return options_add(specs, capacity, table, sizeof table / sizeof *table);
 }
 
 sm_dataset_options pairs_dataset_options(const pairs_options *o, const smitin_model_info *info)

@@ -16,13 +16,6 @@ const char *const probe_measures[] = {"accuracy", "f1", "auc", "ap", "key", "r2"
 
 enum { SPECS = 48 };
 
-static size_t add(option_spec *specs, size_t count, const option_spec *table, size_t n)
-{
-    if (count + n > SPECS) return count;
-    memcpy(specs + count, table, n * sizeof *table);
-    return count + n;
-}
-
 static size_t data_specs(probe_options *o, option_spec *specs, size_t count)
 {
     const option_spec table[] = {
@@ -52,7 +45,7 @@ static size_t data_specs(probe_options *o, option_spec *specs, size_t count)
         {NULL, "--per-file", OPTION_INT, &o->per_file, 0, 100000, NULL, "N",
          "clips of a file, evenly spread; 0: as many as fit one after the other [0]"},
     };
-    count = add(specs, count, table, sizeof table / sizeof *table);
+    count += options_add(specs + count, SPECS - count, table, sizeof table / sizeof *table);
     return count + pairs_specs(&o->pairs, specs + count, SPECS - count);
 }
 
@@ -64,7 +57,7 @@ static size_t extract_specs(probe_options *o, option_spec *specs, size_t count)
         {NULL, "--shard", OPTION_INT, &o->shard, 1, 100000, NULL, "N",
          "clips of one .npy file, and what an interruption loses at most [64]"},
     };
-    return add(specs, count, table, sizeof table / sizeof *table);
+    return count + options_add(specs + count, SPECS - count, table, sizeof table / sizeof *table);
 }
 
 static size_t fit_specs(probe_options *o, option_spec *specs, size_t count)
@@ -86,7 +79,7 @@ static size_t fit_specs(probe_options *o, option_spec *specs, size_t count)
         {NULL, "--json", OPTION_FLAG, &o->json, 0, 0, NULL, NULL,
          "print the report's JSON instead of a table"},
     };
-    return add(specs, count, table, sizeof table / sizeof *table);
+    return count + options_add(specs + count, SPECS - count, table, sizeof table / sizeof *table);
 }
 
 static size_t common_specs(probe_options *o, option_spec *specs, size_t count, const char *output)
@@ -95,7 +88,7 @@ static size_t common_specs(probe_options *o, option_spec *specs, size_t count, c
         {"-o", "--output", OPTION_TEXT, &o->output, 0, 0, NULL, "DIR", output},
         {NULL, "--quiet", OPTION_FLAG, &o->quiet, 0, 0, NULL, NULL, "say nothing but errors"},
     };
-    return add(specs, count, table, sizeof table / sizeof *table);
+    return count + options_add(specs + count, SPECS - count, table, sizeof table / sizeof *table);
 }
 
 static int say(const char *text)
@@ -217,7 +210,7 @@ static int command_fit(int argc, char **argv)
                                  NULL,
                                  "N",
                                  "threads; 0 is every core [0]"};
-    size_t count = add(specs, 0, &threads, 1);
+    size_t count = options_add(specs, SPECS, &threads, 1);
     count = fit_specs(&o, specs, count);
     count = common_specs(&o, specs, count, "of the report [DIR/report]");
     int code = options_parse(specs, count, argc, argv, &folders, &help);

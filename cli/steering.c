@@ -78,10 +78,7 @@ size_t steering_option_specs(steering_options *o, option_spec *specs, size_t cap
         {NULL, "--force-knob", OPTION_FLAG, &o->force, 0, 0, NULL, NULL,
          "use a knob made for other weights of the same shape"},
     };
-    const size_t count = sizeof table / sizeof *table;
-    if (count > capacity) return 0;
-    memcpy(specs, table, sizeof table);
-    return count;
+    return options_add(specs, capacity, table, sizeof table / sizeof *table);
 }
 
 /* "NAME:5" or "NAME:60%" or "NAME" (strength 50 %). */
