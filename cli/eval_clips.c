@@ -2,15 +2,14 @@
 /* "smitin eval export" and "smitin eval listen": clips of pieces for others to hear. */
 #include "eval.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../src/audio/audio.h"
+#include "../src/base/path.h"
 #include "../src/eval/listen.h"
 
 static const char *const format_names[] = {"wav", "flac", "ogg", "mp3", NULL};
@@ -35,9 +34,8 @@ typedef struct clips_job {
 
 static int make_folder(const char *path)
 {
-    if (mkdir(path, 0777) == 0 || errno == EEXIST) return EXIT_DONE;
-    fprintf(stderr, "smitin: the folder '%s' cannot be made: %s\n", path, strerror(errno));
-    return EXIT_FAILED;
+    smitin_error error = {0};
+    return sm_path_make(path, &error) == SMITIN_OK ? EXIT_DONE : report_error(&error);
 }
 
 /* "CONDITION-NAME.SUFFIX", made plain, and with a number when there is one already. */
@@ -45,9 +43,8 @@ static void name_clip(const clips_job *job, const char *path, const char *condit
                       size_t size)
 {
     char base[300], plain[300];
-    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
-    const char *dot = strrchr(name, '.');
-    const int length = dot != NULL && dot != name ? (int)(dot - name) : (int)strlen(name);
+    const char *name = sm_path_name(path);
+    const int length = (int)sm_path_stem(name);
     snprintf(base, sizeof base, "%.120s%s%.*s", condition, condition[0] != '\0' ? "-" : "",
              length < 120 ? length : 120, name);
     size_t n = 0;
@@ -69,9 +66,8 @@ static void add_manifest(clips_job *job, const char *clip_path, const char *file
                          const char *condition, const sm_excerpt *clip)
 {
     sm_sheet *s = job->sheet;
-    const char *slash = strrchr(clip_path, '/');
     sm_sheet_row(s);
-    sm_sheet_text(s, "clip", slash != NULL ? slash + 1 : clip_path);
+    sm_sheet_text(s, "clip", sm_path_name(clip_path));
     sm_sheet_text(s, "file", file);
     sm_sheet_text(s, "condition", condition);
     sm_sheet_number(s, "start", job->options.clip.skip);

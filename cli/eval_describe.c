@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../src/base/path.h"
 #include "../src/eval/describe.h"
 #include "../src/probe/task.h"
 
@@ -65,10 +66,8 @@ static void add_agreement(sm_sheet *s, const describer *by, const sm_description
 /* NAME.wav -> NAME.json */
 static void path_beside(const char *path, char *out, size_t size)
 {
-    const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
-    const int length =
-        dot != NULL && (slash == NULL || dot > slash + 1) ? (int)(dot - path) : (int)strlen(path);
-    snprintf(out, size, "%.*s.json", length, path);
+    const char *name = sm_path_name(path);
+    snprintf(out, size, "%.*s.json", (int)((size_t)(name - path) + sm_path_stem(name)), path);
 }
 
 static double json_number(const json_t *object, const char *key)
@@ -180,12 +179,10 @@ static const char *prompt_of(const command_options *o, const sm_library *prompts
 {
     if (o->prompt != NULL) return o->prompt;
     char wanted[2048], have[2048];
-    const char *name = strrchr(path, '/');
-    path_beside(name != NULL ? name + 1 : path, wanted, sizeof wanted);
+    path_beside(sm_path_name(path), wanted, sizeof wanted);
     for (size_t i = 0; i < prompts->count; i++) {
         const char *other = eval_file(prompts, i);
-        name = strrchr(other, '/');
-        path_beside(name != NULL ? name + 1 : other, have, sizeof have);
+        path_beside(sm_path_name(other), have, sizeof have);
         if (strcmp(wanted, have) == 0) return other;
     }
     return NULL;

@@ -12,6 +12,7 @@
 
 #include "../src/base/gnuplot.h"
 #include "../src/base/outfile.h"
+#include "../src/base/path.h"
 
 enum { PATH_SIZE = 2048 };
 
@@ -82,13 +83,8 @@ static void piece_path(const generate_job *job, int index, const char *suffix, c
     snprintf(of_format, sizeof of_format, ".%s", generate_formats[o->format < 0 ? 0 : o->format]);
     if (is_folder(o->output)) {
         const int clip = index / o->batch;
-        const char *name = "piece";
-        if (o->inputs.count > 0) {
-            const char *slash = strrchr(o->inputs.items[clip], '/');
-            name = slash != NULL ? slash + 1 : o->inputs.items[clip];
-        }
-        const char *dot = strrchr(name, '.');
-        const int length = dot != NULL && dot != name ? (int)(dot - name) : (int)strlen(name);
+        const char *name = o->inputs.count > 0 ? sm_path_name(o->inputs.items[clip]) : "piece";
+        const int length = (int)sm_path_stem(name);
         const bool slash = o->output[strlen(o->output) - 1] == '/';
         snprintf(stem, sizeof stem, "%.1024s%s%.*s", o->output, slash ? "" : "/",
                  length < 900 ? length : 900, name);

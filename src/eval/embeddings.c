@@ -11,6 +11,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 #include "../audio/audio.h"
+#include "../base/path.h"
 #include "../data/library.h"
 #include "../format/npy.h"
 #include "distance.h"
@@ -228,28 +229,19 @@ bool sm_embeddings_stored(const char *path)
     return stored;
 }
 
-static smitin_status make_folder(const char *path, smitin_error *error)
-{
-    if (mkdir(path, 0777) == 0 || errno == EEXIST) return SMITIN_OK;
-    return sm_fail(error, SMITIN_ERROR_IO, "the folder '%s' cannot be made: %s", path,
-                   strerror(errno));
-}
-
 smitin_status sm_embeddings_write(const char *audio, const char *model, const float *rows, size_t n,
                                   int d, char *where, size_t size, smitin_error *error)
 {
-    const char *slash = strrchr(audio, '/'), *name = slash != NULL ? slash + 1 : audio;
-    const char *dot = strrchr(name, '.');
-    const int folder = slash != NULL ? (int)(slash - audio) + 1 : 0;
-    const int length = dot != NULL && dot != name ? (int)(dot - name) : (int)strlen(name);
+    const char *name = sm_path_name(audio);
+    const int folder = (int)(name - audio), length = (int)sm_path_stem(name);
     const int needed =
         snprintf(where, size, "%.*sembeddings/%s/%.*s.npy", folder, audio, model, length, name);
     if (needed < 0 || (size_t)needed >= size)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT, "the path of '%s' is too long", audio);
     snprintf(where, size, "%.*sembeddings", folder, audio);
-    SM_TRY(make_folder(where, error));
+    SM_TRY(sm_path_make(where, error));
     snprintf(where, size, "%.*sembeddings/%s", folder, audio, model);
-    SM_TRY(make_folder(where, error));
+    SM_TRY(sm_path_make(where, error));
     snprintf(where, size, "%.*sembeddings/%s/%.*s.npy", folder, audio, model, length, name);
     const int64_t shape[2] = {(int64_t)n, d};
     return sm_npy_write(where, SM_F32, 2, shape, rows, error);

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "../base/path.h"
 
 enum { DEPTH_MAX = 16, TABLES_MAX = 32 };
 
@@ -23,9 +24,7 @@ typedef struct side {
 /* The last `depth` folders and the name, without its suffix. */
 static keyed key_of(const char *path, int depth, size_t row)
 {
-    const char *name = strrchr(path, '/'), *key = name != NULL ? name + 1 : path;
-    const char *dot = strrchr(key, '.');
-    const char *end = dot != NULL && dot != key ? dot : key + strlen(key);
+    const char *key = sm_path_name(path), *end = key + sm_path_stem(key);
     for (int i = 0; i < depth && key > path; i++) {
         key--; /* onto the slash */
         while (key > path && key[-1] != '/') key--;

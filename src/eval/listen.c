@@ -11,6 +11,7 @@
 #include <strings.h>
 #include "../base/filemap.h"
 #include "../base/outfile.h"
+#include "../base/path.h"
 #include "listen_html.h"
 
 /* FNV-1a, 64 bits. */
@@ -170,7 +171,6 @@ static void put_clip(FILE *out, const sm_listen_test *test, size_t index, const 
 {
     static const char *const scale[] = {"1 Bad", "2 Poor", "3 Fair", "4 Good", "5 Excellent"};
     const sm_listen_clip *clip = &test->clips[index];
-    const char *slash = strrchr(clip->path, '/');
     char path[2048], text[1024];
     size_t used = (size_t)snprintf(text, sizeof text, "How good is the quality?");
     for (int i = 0; i < test->ask_count && used < sizeof text; i++)
@@ -178,7 +178,7 @@ static void put_clip(FILE *out, const sm_listen_test *test, size_t index, const 
                                  test->ask[i]);
     if (test->ignore > 0.0 && used < sizeof text)
         snprintf(text + used, sizeof text - used, " Ignore the first %g s.", test->ignore);
-    snprintf(path, sizeof path, "%s/%s", folder, slash != NULL ? slash + 1 : clip->path);
+    snprintf(path, sizeof path, "%s/%s", folder, sm_path_name(clip->path));
     fprintf(out,
             "      - type: likert_single_stimulus\n        id: c%zu\n        name: Listen\n"
             "        content: ",
