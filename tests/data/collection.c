@@ -1,34 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Labelled clips from small trees of the exact layouts. A file's pitch is its identity, so a clip
  * tells where it came from. */
-#include "../audio/helpers.h"
+#include "helpers.h"
 #include "../../src/data/collection.h"
 #include "../../src/data/entries.h"
 #include "../../src/data/prompts.h"
 
-enum { RATE = 8000 };
-
 static smitin_error error;
-
-static int empty_scratch(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'/*", scratch);
-    return system(command);
-}
-
-/* The folders that lead to a file. */
-static void make_way(const char *name)
-{
-    char path[512];
-    snprintf(path, sizeof path, "%s", in_scratch(name));
-    for (char *at = path + strlen(scratch) + 1; (at = strchr(at, '/')) != NULL; at++) {
-        *at = '\0';
-        mkdir(path, 0777);
-        *at = '/';
-    }
-}
 
 static void save_text(const char *name, const char *text)
 {
@@ -92,17 +70,6 @@ static const char *list_clips(const sm_collection *c)
         used += (size_t)snprintf(text + used, sizeof text - used, "\n");
     }
     return text;
-}
-
-/* Amplitude of a tone in x. */
-static double level(const float *x, size_t n, double hertz)
-{
-    double re = 0.0, im = 0.0;
-    for (size_t i = 0; i < n; i++) {
-        re += (double)x[i] * cos(2.0 * TEST_PI * hertz * (double)i / RATE);
-        im += (double)x[i] * sin(2.0 * TEST_PI * hertz * (double)i / RATE);
-    }
-    return 2.0 * hypot(re, im) / (double)n;
 }
 
 static void assert_sounds(sm_collection *c, size_t clip, double hertz, double amplitude)

@@ -3,32 +3,20 @@
  * tells what is in it: 1000 Hz is the target, 100 Hz belongs in the background, 3000 Hz must never
  * be heard. */
 #include <sys/stat.h>
-#include "../audio/helpers.h"
+#include "helpers.h"
 #include "../../src/data/dataset.h"
 #include "../../src/data/layout.h"
 #include "../../src/data/slakh.h"
 #include "../../src/data/table.h"
 
-enum { RATE = 8000, SECONDS = 6 };
-
-static int empty_scratch(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'/*", scratch);
-    return system(command);
-}
+enum { SECONDS = 6 };
 
 /* Folders that may be there already. */
 static void make_folders(const char *name)
 {
     char path[256];
-    snprintf(path, sizeof path, "%s/", in_scratch(name));
-    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        mkdir(path, 0777);
-        *slash = '/';
-    }
+    snprintf(path, sizeof path, "%s/", name);
+    make_way(path);
     struct stat info;
     assert_int_equal(stat(in_scratch(name), &info), 0);
 }
@@ -73,17 +61,6 @@ static bool has_note(const sm_dataset *dataset, const char *part)
     for (size_t n = 0; sm_dataset_note(dataset, n) != NULL; n++)
         if (strstr(sm_dataset_note(dataset, n), part) != NULL) return true;
     return false;
-}
-
-/* Amplitude of a tone in x. */
-static double level(const float *x, size_t n, double hertz)
-{
-    double re = 0.0, im = 0.0;
-    for (size_t i = 0; i < n; i++) {
-        re += (double)x[i] * cos(2.0 * TEST_PI * hertz * (double)i / RATE);
-        im += (double)x[i] * sin(2.0 * TEST_PI * hertz * (double)i / RATE);
-    }
-    return 2.0 * hypot(re, im) / (double)n;
 }
 
 /* Every clip has the target as its label says, a background, and nothing that was left out; held
