@@ -72,10 +72,13 @@ class Browser:
         self.log = open(os.path.join(self.folder.name, "log"), "wb")
         self.process = subprocess.Popen(
             [find(), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+             # What a browser puts off in a window that is not seen, media above all, is not put off.
+             "--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding", "--disable-background-timer-throttling",
              "--remote-debugging-port=0", "--user-data-dir=" + self.folder.name + "/profile", "--window-size=900,900",
              "about:blank"], stdout=self.log, stderr=self.log, env={**os.environ, "HOME": self.folder.name})
         self.number = 0
         self.problems = []
+        self.documents = 0  # that the page has begun
         port = pathlib.Path(self.folder.name, "profile", "DevToolsActivePort")
         self.wait(lambda: port.exists() and len(port.read_text().split()) > 0, "the browser's port")
         address = "http://127.0.0.1:%s/json/list" % port.read_text().split()[0]
@@ -106,16 +109,24 @@ class Browser:
             if self.process.poll() is not None:
                 raise RuntimeError("the browser ended: " + pathlib.Path(self.folder.name, "log").read_text(errors="replace")[-500:])
             if time.monotonic() > end:
-                raise TimeoutError("waited for " + what)
+                raise TimeoutError("waited for %s; the page: %s" % (what, self.evaluate(
+                    "[location.href, document.readyState, document.visibilityState, document.body?.dataset.view].join(' ')")))
             time.sleep(0.05)
+
+    def receive(self):
+        """The next message; what events say is remembered."""
+        message = json.loads(self.socket.receive())
+        if message.get("method") == "Runtime.exceptionThrown":
+            self.problems.append(message["params"]["exceptionDetails"])
+        if message.get("method") == "Page.domContentEventFired":
+            self.documents += 1
+        return message
 
     def call(self, method, **parameters):
         self.number += 1
         self.socket.send(json.dumps({"id": self.number, "method": method, "params": parameters}))
         while True:
-            message = json.loads(self.socket.receive())
-            if message.get("method") == "Runtime.exceptionThrown":
-                self.problems.append(message["params"]["exceptionDetails"])
+            message = self.receive()
             if message.get("id") == self.number:
                 if "error" in message:
                     raise RuntimeError("%s: %s" % (method, message["error"]))
@@ -124,6 +135,14 @@ class Browser:
     def open(self, url):
         self.call("Page.navigate", url=url)
         self.wait(lambda: self.evaluate("document.readyState") == "complete" and self.evaluate("location.href") == url, url)
+
+    def reload(self):
+        """The page again, its scripts run. The event says so: a question would be answered by the page that goes, or lost with it.
+        Its load event is not waited for: sound that the page prefers to load early holds it up for as long as the browser likes."""
+        before = self.documents
+        self.call("Page.reload")
+        while self.documents == before:
+            self.receive()
 
     def evaluate(self, expression):
         result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)

@@ -87,8 +87,10 @@ class Listen(unittest.TestCase):
     def reload(self, page, file):
         """Progress survives: the same clip, its answers, the same order."""
         before = page.evaluate("JSON.stringify([state.seed, state.order, state.answers])")
-        page.call("Page.reload")
-        page.wait(lambda: page.evaluate("document.readyState === 'complete' && document.body.dataset.view === 'clip'"), "the page again")
+        page.evaluate("window.gone = true")
+        page.reload()
+        self.assertIsNone(page.evaluate("window.gone"))
+        page.wait(lambda: page.evaluate("document.body.dataset.view === 'clip'"), "the page again")
         self.assertEqual(page.evaluate("JSON.stringify([state.seed, state.order, state.answers])"), before)
         self.assertEqual(page.evaluate("clip().file"), file)
 
