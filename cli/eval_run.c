@@ -35,7 +35,7 @@ typedef struct run_job {
 typedef struct typed {
     char **words;
     int count;
-    char *prompt, seed[32], threads[16], path[EXPERIMENT_PATH];
+    char *prompt, seed[32], threads[16], path[EXPERIMENT_PATH], trace[EXPERIMENT_PATH];
 } typed;
 
 static void type(typed *t, const char *option, const char *value)
@@ -67,6 +67,8 @@ static int typed_fill(typed *t, const run_job *job, int n)
     type(t, "--seed", t->seed);
     type(t, "--output", t->path);
     type(t, "--quiet", NULL);
+    experiment_path(e, n, EXPERIMENT_TRACE, t->trace);
+    if (experiment_traces(e, n)) type(t, "--trace", t->trace);
     if (job->options.threads >= 0) type(t, "--threads", t->threads);
     return EXIT_DONE;
 }
@@ -213,6 +215,7 @@ static int make_piece(run_job *job, int n)
     memset(&piece, 0, sizeof piece);
     piece.begun = generate_now();
     piece.below = job->experiment.folder;
+    piece.plain_trace = true;
     memcpy(piece.model_path, job->player.model_path, sizeof piece.model_path);
     int code = typed_fill(&t, job, n);
     if (code == EXIT_DONE) code = generate_parse(&piece, t.count, t.words, &help);
@@ -277,8 +280,9 @@ static int complete(run_job *job, int n)
     snprintf(stem, sizeof stem, "piece-%04d.", experiment_piece(e, n));
     experiment_sweep(folder, stem);
     int code = open_all(job);
-    /* The JSON is written when the sound is there; who removed the sound wants it again. */
-    const bool made = experiment_has(e, n, ".json") && experiment_has(e, n, ".wav");
+    /* The JSON is written when the rest is there; who removed some of it wants it again. */
+    const bool made = experiment_has(e, n, ".json") && experiment_has(e, n, ".wav") &&
+                      (!experiment_traces(e, n) || experiment_has(e, n, EXPERIMENT_TRACE));
     if (code == EXIT_DONE && !made) code = make_piece(job, n);
     if (code == EXIT_DONE) code = write_row(job, n);
     if (code == EXIT_DONE && !job->options.quiet)
@@ -353,11 +357,13 @@ static const char usage[] =
     "      {\"name\": \"smitin\", \"knob\": \"drums:60%\", \"every\": 5},\n"
     "      {\"name\": \"asked\", \"prompt\": \"{text}, add drums\", \"knob\": \"drums:0\"}\n"
     "    ],\n"
+    "    \"traces\": true,\n"
     "    \"describe\": {\"key-profile\": \"temperley\"}, \"reference\": \"real/\"\n"
     "  }\n\n"
     "Settings and conditions take the options of \"smitin generate\" by their long names, "
     "\"describe\" those of\n\"smitin eval describe\". Without \"pieces\" each clip is played with "
-    "each text once.\n\n";
+    "each text once. With \"traces\" what the knobs\nheard and did stands in .trace.csv, as "
+    "--trace writes it.\n\n";
 
 int command_eval_run(int argc, char **argv)
 {

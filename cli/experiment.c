@@ -66,6 +66,15 @@ void experiment_path(const experiment *e, int n, const char *suffix, char path[E
              experiment_condition(e, n)->name, experiment_piece(e, n), suffix);
 }
 
+bool experiment_traces(const experiment *e, int n)
+{
+    const sm_words *words = &experiment_condition(e, n)->words;
+    bool knobs = false;
+    for (size_t i = 0; i < words->count; i++)
+        knobs = knobs || strcmp(words->items[i], "--knob") == 0;
+    return e->plan.traces && knobs;
+}
+
 bool experiment_has(const experiment *e, int n, const char *suffix)
 {
     char path[EXPERIMENT_PATH];

@@ -3,6 +3,7 @@
  *
  *     DIR/experiment.json                  the experiment, its clips named one by one
  *     DIR/CONDITION/piece-0000.wav, .json  the piece and its settings, as "generate" leaves them
+ *     DIR/CONDITION/piece-0000.trace.csv   "generate --trace", of pieces with knobs, if asked for
  *     DIR/CONDITION/piece-0000.csv         its row: the last that is written of a piece
  *     DIR/.lock                            byte n is locked by the process that works on piece n
  *     DIR/table.csv, summary.csv           by "eval merge"
@@ -42,6 +43,9 @@ static inline const sm_condition *experiment_condition(const experiment *e, int 
 }
 /* DIR/CONDITION/piece-0000SUFFIX. */
 void experiment_path(const experiment *e, int n, const char *suffix, char path[EXPERIMENT_PATH]);
+#define EXPERIMENT_TRACE ".trace.csv"
+/* Whether piece `n` is to have a trace. */
+bool experiment_traces(const experiment *e, int n);
 /* Whether piece `n` has a file of that suffix. */
 bool experiment_has(const experiment *e, int n, const char *suffix);
 

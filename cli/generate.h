@@ -52,6 +52,7 @@ typedef struct generate_job {
     const smitin_engine *engine; /* that plays */
     smitin_model_info info;
     char model_path[1024];
+    bool plain_trace;  /* --trace writes its CSV only */
     const char *below; /* what is written tells its own path from this folder on; NULL: as given */
     generate_clip *clips; /* [inputs] */
     generate_clip melody; /* empty without */

@@ -362,12 +362,6 @@ static int plot_trace(const generate_job *job, const char *csv_path)
     return EXIT_DONE;
 }
 
-static int write_trace(const generate_job *job)
-{
-    const int code = write_trace_csv(job, job->options.trace);
-    return code == EXIT_DONE ? plot_trace(job, job->options.trace) : code;
-}
-
 /* ---- Audio ---- */
 
 static void print_piece(const generate_job *job, int index, const char *path,
@@ -439,11 +433,13 @@ static void print_summary(const generate_job *job)
 
 int generate_write(generate_job *job)
 {
+    const char *trace = job->options.trace;
     json_t *all = json_array();
-    int code = EXIT_DONE;
+    /* Before the JSON, with which a piece of an experiment is there. */
+    int code = trace != NULL ? write_trace_csv(job, trace) : EXIT_DONE;
     for (int i = 0; i < job->options.session.pieces && code == EXIT_DONE; i++)
         code = write_piece(job, i, all);
-    if (code == EXIT_DONE && job->options.trace != NULL) code = write_trace(job);
+    if (code == EXIT_DONE && trace != NULL && !job->plain_trace) code = plot_trace(job, trace);
     if (code == EXIT_DONE && !job->options.quiet) print_summary(job);
     if (code == EXIT_DONE && job->options.json) {
         json_dumpf(all, stdout, JSON_INDENT(2));

@@ -5,7 +5,6 @@
 
 #include <jansson.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +75,16 @@ static smitin_status read_whole(const reader *r, const char *key, double low, do
                        "'%s': \"%s\" must be a whole number from %.0f to %.0f", r->name, key, low,
                        high);
     *out = number;
+    return SMITIN_OK;
+}
+
+/* True or false; left as it is without the key. */
+static smitin_status read_flag(const reader *r, const char *key, bool *out)
+{
+    const json_t *value = json_object_get(r->experiment->root, key);
+    if (value == NULL) return SMITIN_OK;
+    if (!json_is_boolean(value)) return wrong(r, "", key, "must be true or false");
+    *out = json_is_true(value);
     return SMITIN_OK;
 }
 
@@ -268,8 +277,9 @@ static smitin_status read_describe(const reader *r)
 
 static smitin_status read_all(const reader *r)
 {
-    static const char *const known[] = {"about",      "clips",    "texts",     "pieces",   "seed",
-                                        "conditions", "settings", "reference", "describe", NULL};
+    static const char *const known[] = {"about",    "clips",    "texts",      "pieces",
+                                        "seed",     "settings", "conditions", "reference",
+                                        "describe", "traces",   NULL};
     sm_experiment *e = r->experiment;
     const char *key, *about = NULL;
     json_t *value;
@@ -279,7 +289,7 @@ static smitin_status read_all(const reader *r)
         if (!among(known, key))
             return wrong(r, "", key,
                          "is no key of an experiment (about, clips, texts, pieces, seed, settings, "
-                         "conditions, describe, reference); options go into settings");
+                         "conditions, traces, describe, reference); options go into settings");
     }
     e->seed = 1.0;
     SM_TRY(read_text(r, "about", &about));
@@ -289,6 +299,7 @@ static smitin_status read_all(const reader *r)
     /* The seed of the last piece must still be a whole number in double. */
     SM_TRY(read_whole(r, "seed", 0, 9007199254740992.0 - SM_EXPERIMENT_PIECES_MAX, &e->seed));
     SM_TRY(read_text(r, "reference", &e->reference));
+    SM_TRY(read_flag(r, "traces", &e->traces));
     e->pieces = (int)pieces;
     SM_TRY(read_conditions(r));
     return read_describe(r);

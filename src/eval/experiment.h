@@ -13,6 +13,7 @@
  *         {"name": "smitin", "knob": ["drums:60%", "bass:40%"], "every": 5},
  *         {"name": "asked", "prompt": "{text}, add drums"}
  *       ],
+ *       "traces": true,                   what the knobs heard and did, step by step [false]
  *       "describe": {"key-profile": "krumhansl"},
  *       "reference": "real/"              audio that the pieces' distance is measured to
  *     }
@@ -23,6 +24,7 @@
 #ifndef SMITIN_EVAL_EXPERIMENT_H
 #define SMITIN_EVAL_EXPERIMENT_H
 
+#include <stdbool.h>
 #include "../base/arena.h"
 #include "../base/error.h"
 
@@ -50,7 +52,8 @@ typedef struct sm_experiment {
     int pieces;  /* of each condition; 0: not given */
     double seed; /* whole, 0..2^53 */
     sm_condition *conditions;
-    int count;             /* of them, at least 1 */
+    int count; /* of them, at least 1 */
+    bool traces;
     sm_words describe;     /* words for "smitin eval describe" */
     const char *reference; /* NULL: none */
 } sm_experiment;

@@ -113,15 +113,16 @@ class Kills(Case):
         self.assertEqual(process.returncode, -9)
 
     def test_five_kills(self):
-        self.plan()
+        self.plan(traces=True)
         self.run_eval("run", "plan.json", "-o", "whole", "-t", "2")
         kept = {}
-        for files in (1, 9, 20, 35, 50):  # of 72
+        for files in (1, 9, 25, 45, 65):  # of 90
             self.kill_when("killed", files)
             # What was there at an earlier kill is there still, the same file, and not one written again.
             now = {p: p.stat().st_ino for p in (self.folder / "killed").rglob("piece-*") if p.suffix != ".tmp"}
             for path, inode in kept.items():
-                done = path.with_suffix(".json") in kept if path.suffix == ".wav" else True
+                whole = path.with_name(path.name.split(".")[0] + ".json") in kept
+                done = whole if path.name.endswith((".wav", ".trace.csv")) else True
                 if done:
                     self.assertEqual(now.get(path), inode, path)
             kept = now
@@ -131,7 +132,7 @@ class Kills(Case):
         (self.folder / "killed" / "experiment.json").unlink()
         self.run_eval("run", "plan.json", "-o", "killed", "-t", "1")
         self.assertEqual(tree(self.folder / "killed"), tree(self.folder / "whole"))
-        self.assertEqual(len(self.made("whole", ".csv")), 24)
+        self.assertEqual(len(self.made("whole", ".json")), 24)
         self.assertFalse(list(self.folder.rglob("*.tmp")))
         for name in ("killed", "whole"):
             self.run_eval("merge", name)
@@ -158,6 +159,34 @@ class Kills(Case):
         self.assertEqual(tree(self.folder / "out"), before)
         self.assertIn("4 of 4 pieces", self.run_eval("run", "plan.json", "-o", "out"))
         self.assertEqual(self.run_eval("run", "plan.json", "-o", "out", "--quiet"), "")
+
+
+class Traces(Case):
+    def test_traces(self):
+        """As generate writes them, of pieces with knobs; whoever removes one gets it again; no table knows of them."""
+        self.plan(pieces=2, describe={"plain": True})
+        self.run_eval("run", "plan.json", "-o", "without")
+        self.plan(pieces=2, describe={"plain": True}, traces=True)
+        self.refuse(2, "another experiment than plan.json", "run", "plan.json", "-o", "without")
+        self.run_eval("run", "plan.json", "-o", "out")
+        self.assertEqual(self.made("out", ".trace.csv"), [c + "/piece-000%d.trace.csv" % i for c in ("both", "free", "smitin") for i in (0, 1)])
+        result = subprocess.run([SMITIN, "generate", "-m", MODEL, "-d", "4", "-i", "prompts/1.wav", "--input-seconds", "0.5", "-s", "6", "-p", "slow",
+                                 "--knob", "low:80%", "--every", "2", "--trace", "t.csv", "--quiet", "-o", "t.wav"], cwd=self.folder, capture_output=True)
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        trace = self.folder / "out/smitin/piece-0001.trace.csv"
+        self.assertEqual(trace.read_bytes(), (self.folder / "t.csv").read_bytes())
+        self.assertFalse(list((self.folder / "out").rglob("*.png")))
+        before = tree(self.folder / "out")
+        trace.unlink()
+        trace.with_name("piece-0001.csv").unlink()
+        self.run_eval("run", "plan.json", "-o", "out")
+        self.assertEqual(tree(self.folder / "out"), before)
+        for path in (self.folder / "out").rglob("*.trace.csv"):
+            path.unlink()
+        for name in ("out", "without"):
+            self.run_eval("merge", name)
+            (self.folder / name / "experiment.json").unlink()
+        self.assertEqual(tree(self.folder / "out"), tree(self.folder / "without"))
 
 
 class Shares(Case):
@@ -321,6 +350,7 @@ class Refusals(Case):
                 ("\"pieces\" must be", {"pieces": 1.5}),
                 ("\"seed\" must be", {"seed": -1}),
                 ("\"texts\" must be a list of texts", {"texts": "slow"}),
+                ("\"traces\" must be true or false", {"traces": "yes"}),
                 ("\"clips\" must be", {"clips": 3}),
                 ("\"clips\" must be", {"clips": []}),
                 ("settings: \"seed\" is given by the experiment itself", {"settings": {"seed": 3}}),
