@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A headless Chromium driven over its DevTools socket, with nothing but Python's own library."""
 import base64
+import contextlib
+import functools
+import http.server
 import json
 import os
 import pathlib
@@ -9,6 +12,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -18,6 +22,24 @@ def find():
         if shutil.which(name):
             return shutil.which(name)
     return None
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def serve(folder):
+    """The address of a server of the folder, on this machine only. What a page from a file keeps in the browser is not
+    reliably there after a reload: on a busy machine Chromium loses it in half of all tries, and in none of a server's."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield "http://127.0.0.1:%d/" % server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 class Socket:

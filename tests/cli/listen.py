@@ -115,9 +115,11 @@ class Listen(unittest.TestCase):
         if browser.find() is None:
             self.skipTest("there is no Chromium here")
         qualities = {"plain/0.wav": 2, "plain/1.wav": 3, "steered/0.wav": 4, "steered/1.wav": 5}
-        address = (self.folder / "test.html").as_uri()
         files = []
-        with browser.Browser(self.folder) as page:
+        with browser.serve(self.folder) as server, browser.Browser(self.folder) as page:
+            page.open((self.folder / "test.html").as_uri())  # as a file it works, too
+            self.assertEqual(page.evaluate("document.body.dataset.view"), "welcome")
+            address = server + "test.html"
             for name in ("ada", "bob"):
                 page.open(address if name == "ada" else address + "?seed=7")
                 if PICTURES:
