@@ -2,6 +2,8 @@
 /* "smitin eval": the choice between its commands, and what they share. */
 #include "eval.h"
 
+#include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,8 @@ static struct {
     {"run", "eval run", command_eval_run, "every piece of an experiment file, and its row"},
     {"merge", "eval merge", command_eval_merge,
      "join an experiment's rows: a table, and a summary of each condition"},
+    {"report", "eval report", command_eval_report,
+     "joined experiments and probes as Markdown and as one page: tables, figures, sounds"},
     {"correlate", "eval correlate", command_eval_correlate,
      "rank correlation of two columns, with intervals; joins tables by file"},
     {"export", "eval export", command_eval_export,
@@ -103,4 +107,14 @@ void eval_tables_free(sm_table *tables, int count)
 {
     for (int i = 0; tables != NULL && i < count; i++) sm_table_free(&tables[i]);
     free(tables);
+}
+
+double eval_cell(const sm_table *table, size_t row, long column)
+{
+    if (column < 0) return (double)NAN;
+    char *end = NULL;
+    const char *text = table->cells[row * table->columns + (size_t)column];
+    errno = 0;
+    const double value = strtod(text, &end);
+    return end != text && *end == '\0' && errno == 0 && isfinite(value) ? value : (double)NAN;
 }

@@ -98,6 +98,8 @@ int eval_no_memory(void);
 /* Read tables; tables [paths->count] to free with eval_tables_free. Uneven rows are told. */
 int eval_tables_read(sm_table **tables, const text_list *paths);
 void eval_tables_free(sm_table *tables, int count);
+/* A number of a table; NAN for an empty cell, another text, or no such column (-1). */
+double eval_cell(const sm_table *table, size_t row, long column);
 
 /* Rows of a correlation, one a group, their mean and the whole, into the sheet. */
 typedef struct correlate_options {
@@ -117,5 +119,6 @@ int command_eval_export(int argc, char **argv);
 int command_eval_listen(int argc, char **argv);
 int command_eval_run(int argc, char **argv);
 int command_eval_merge(int argc, char **argv);
+int command_eval_report(int argc, char **argv);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* "smitin eval merge": the rows of an experiment in one table, and what they say of each condition.
  */
-#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -124,16 +123,6 @@ static int read_rows(merge_job *job)
     return status == SMITIN_OK ? EXIT_DONE : report_error(&error);
 }
 
-/* A number of the table; NAN for an empty cell or another text. */
-static double cell(const merge_job *job, size_t row, size_t column)
-{
-    char *end = NULL;
-    const char *text = job->table.cells[row * job->table.columns + column];
-    errno = 0;
-    const double value = strtod(text, &end);
-    return end != text && *end == '\0' && errno == 0 && isfinite(value) ? value : (double)NAN;
-}
-
 /* ---- Means ---- */
 
 /* What is averaged; the others are names, settings, or no quantity of its own. */
@@ -157,21 +146,39 @@ static void begin_row(merge_job *job, int condition, const char *measure)
     sm_sheet_text(job->summary, "measure", measure);
 }
 
+/* A column, or which of its words are counted: the measure is the share of pieces that have one of
+ * them. */
+typedef struct averaged {
+    const char *name;
+    size_t column;
+    const char *words[2]; /* NULL: numbers */
+} averaged;
+
+static double value_of(const merge_job *job, size_t row, const averaged *m)
+{
+    if (m->words[0] == NULL) return eval_cell(&job->table, row, (long)m->column);
+    const char *text = job->table.cells[row * job->table.columns + m->column];
+    if (text[0] == '\0') return (double)NAN;
+    for (int i = 0; i < 2 && m->words[i] != NULL; i++)
+        if (strcmp(text, m->words[i]) == 0) return 1.0;
+    return 0.0;
+}
+
 /* One measure of one condition; none when no piece of it has the measure. */
-static smitin_status add_mean(merge_job *job, int condition, size_t column, double *values,
+static smitin_status add_mean(merge_job *job, int condition, const averaged *what, double *values,
                               smitin_error *error)
 {
     const int pieces = job->experiment.plan.pieces;
     sm_interval mean;
     size_t n = 0;
     for (int i = 0; i < pieces; i++) {
-        const double value = cell(job, (size_t)(condition * pieces + i), column);
+        const double value = value_of(job, (size_t)(condition * pieces + i), what);
         if (!isnan(value)) values[n++] = value;
     }
     if (n == 0) return SMITIN_OK;
     SM_TRY(sm_mean_interval(values, n, job->options.resamples, (uint64_t)job->options.seed, &mean,
                             error));
-    begin_row(job, condition, job->table.header[column]);
+    begin_row(job, condition, what->name);
     sm_sheet_number(job->summary, "mean", mean.value);
     sm_sheet_number(job->summary, "low", mean.low);
     sm_sheet_number(job->summary, "high", mean.high);
@@ -185,8 +192,15 @@ static int add_means(merge_job *job, int condition)
     smitin_status status = SMITIN_OK;
     double *values = calloc((size_t)job->experiment.plan.pieces, sizeof *values);
     if (values == NULL) return eval_no_memory();
-    for (size_t c = 0; c < job->table.columns && status == SMITIN_OK; c++)
-        if (is_measure(job->table.header[c])) status = add_mean(job, condition, c, values, &error);
+    for (size_t c = 0; c < job->table.columns && status == SMITIN_OK; c++) {
+        const char *name = job->table.header[c];
+        const averaged itself = {name, c, {NULL}}, same = {"tempo_same", c, {"same"}},
+                       related = {"tempo_related", c, {"same", "octave"}};
+        if (is_measure(name)) status = add_mean(job, condition, &itself, values, &error);
+        if (strcmp(name, "tempo_agrees") != 0) continue;
+        status = add_mean(job, condition, &same, values, &error);
+        if (status == SMITIN_OK) status = add_mean(job, condition, &related, values, &error);
+    }
     free(values);
     return status == SMITIN_OK ? EXIT_DONE : report_error(&error);
 }
@@ -206,7 +220,7 @@ static int encode_sets(merge_job *job)
     for (int c = 0; c < e->plan.count && code == EXIT_DONE; c++) {
         for (int i = 0; i < pieces && code == EXIT_DONE; i++) {
             const int row = c * pieces + i;
-            const double skip = skipped < 0 ? 0.0 : cell(job, (size_t)row, (size_t)skipped);
+            const double skip = eval_cell(&job->table, (size_t)row, skipped);
             experiment_path(e, i * e->plan.count + c, ".wav", path);
             code = eval_encode(&job->sets[c], &job->encoders, path, isnan(skip) ? 0.0 : skip);
             progress_bar("encoding", row + 1, total);

@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include "../base/filemap.h"
 #include "../base/outfile.h"
 #include "../base/path.h"
 #include "listen_html.h"
+#include "page.h"
 
 /* FNV-1a, 64 bits. */
 static uint64_t mix(uint64_t hash, const void *data, size_t size)
@@ -22,43 +22,13 @@ static uint64_t mix(uint64_t hash, const void *data, size_t size)
     return hash;
 }
 
-static char *base64(const unsigned char *data, size_t size)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char *text = malloc((size + 2) / 3 * 4 + 1), *at = text;
-    if (text == NULL) return NULL;
-    for (size_t i = 0; i < size; i += 3) {
-        const unsigned int second = i + 1 < size ? data[i + 1] : 0u;
-        const unsigned int third = i + 2 < size ? data[i + 2] : 0u;
-        const unsigned int word = (unsigned int)data[i] << 16 | second << 8 | third;
-        *at++ = digits[word >> 18];
-        *at++ = digits[word >> 12 & 63];
-        *at++ = i + 1 < size ? digits[word >> 6 & 63] : '=';
-        *at++ = i + 2 < size ? digits[word & 63] : '=';
-    }
-    *at = '\0';
-    return text;
-}
-
-static const char *media_type(const char *path)
-{
-    static const char *const types[][2] = {{".wav", "audio/wav"},
-                                           {".flac", "audio/flac"},
-                                           {".ogg", "audio/ogg"},
-                                           {".mp3", "audio/mpeg"}};
-    const char *dot = strrchr(path, '.');
-    for (size_t i = 0; dot != NULL && i < sizeof types / sizeof *types; i++)
-        if (strcasecmp(dot, types[i][0]) == 0) return types[i][1];
-    return "application/octet-stream";
-}
-
 static smitin_status clip_json(json_t *array, const sm_listen_clip *clip, size_t index,
                                uint64_t *hash, smitin_error *error)
 {
     sm_filemap map = {0};
     char id[24];
     SM_TRY(sm_filemap_open(&map, clip->path, error));
-    char *audio = base64(map.data, map.size);
+    char *audio = sm_page_base64(map.data, map.size);
     *hash = mix(*hash, map.data, map.size);
     sm_filemap_close(&map);
     if (audio == NULL) return sm_fail_memory(error, "a listening test", map.size);
@@ -68,7 +38,7 @@ static smitin_status clip_json(json_t *array, const sm_listen_clip *clip, size_t
     json_object_set_new(o, "file", json_string(clip->file));
     json_object_set_new(o, "condition", json_string(clip->condition));
     json_object_set_new(o, "seconds", json_real(clip->seconds));
-    json_object_set_new(o, "type", json_string(media_type(clip->path)));
+    json_object_set_new(o, "type", json_string(sm_page_media_type(clip->path)));
     json_object_set_new(o, "audio", json_string(audio));
     free(audio);
     const bool whole = json_object_size(o) == 6; /* a name that is no UTF-8 is refused */
@@ -109,39 +79,20 @@ static smitin_status data_text(char **text, const sm_listen_test *test, char id[
     return status;
 }
 
-/* "<" cannot end the element when it is written as an escape; it stands in strings only. */
-static void put_escaped(FILE *out, const char *text)
-{
-    for (const char *at = text; *at != '\0';) {
-        const size_t plain = strcspn(at, "<");
-        fwrite(at, 1, plain, out);
-        at += plain;
-        if (*at == '<') {
-            fputs("\\u003c", out);
-            at++;
-        }
-    }
-}
-
 smitin_status sm_listen_page(const char *path, const sm_listen_test *test, char *id,
                              smitin_error *error)
 {
-    static const char mark[] = "@DATA@";
-    char *data = NULL, *page = NULL, hash[17];
+    char *data = NULL, *escaped = NULL, hash[17];
     size_t size = 0;
     SM_TRY(data_text(&data, test, hash, error));
     if (id != NULL) memcpy(id, hash, sizeof hash);
-    const char *place = strstr(listen_html, mark);
-    FILE *out = open_memstream(&page, &size);
+    FILE *out = open_memstream(&escaped, &size);
+    if (out != NULL) sm_page_json(out, data);
     smitin_status status = SMITIN_OK;
-    if (out != NULL) {
-        fwrite(listen_html, 1, (size_t)(place - listen_html), out);
-        put_escaped(out, data);
-        fputs(place + strlen(mark), out);
-    }
     if (out == NULL || fclose(out) != 0) status = sm_fail_memory(error, "a listening test", size);
-    if (status == SMITIN_OK) status = sm_file_write(path, page, size, error);
-    free(page);
+    const sm_page_part part = {"@DATA@", escaped};
+    if (status == SMITIN_OK) status = sm_page_write(path, listen_html, &part, 1, error);
+    free(escaped);
     free(data);
     return status;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A text that grows, and the heat map that every report has. Internal to this room. */
+/* A text that grows, and the heat map that every report has. For this room and reports above it. */
 #ifndef SMITIN_PROBE_TEXT_H
 #define SMITIN_PROBE_TEXT_H
 

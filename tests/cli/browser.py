@@ -99,7 +99,8 @@ class Browser:
              "--remote-debugging-port=0", "--user-data-dir=" + self.folder.name + "/profile", "--window-size=900,900",
              "about:blank"], stdout=self.log, stderr=self.log, env={**os.environ, "HOME": self.folder.name})
         self.number = 0
-        self.problems = []
+        self.problems = []  # exceptions, and what the console has of errors
+        self.requests = []  # addresses that were asked for
         self.documents = 0  # that the page has begun
         port = pathlib.Path(self.folder.name, "profile", "DevToolsActivePort")
         self.wait(lambda: port.exists() and len(port.read_text().split()) > 0, "the browser's port")
@@ -107,7 +108,8 @@ class Browser:
         pages = [p for p in json.load(urllib.request.urlopen(address, timeout=30)) if p["type"] == "page"]
         self.socket = Socket(pages[0]["webSocketDebuggerUrl"])
         self.call("Page.enable")
-        self.call("Runtime.enable")
+        for domain in ("Runtime", "Log", "Network"):
+            self.call(domain + ".enable")
         self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(downloads))
 
     def __enter__(self):
@@ -140,6 +142,12 @@ class Browser:
         message = json.loads(self.socket.receive())
         if message.get("method") == "Runtime.exceptionThrown":
             self.problems.append(message["params"]["exceptionDetails"])
+        if message.get("method") == "Runtime.consoleAPICalled" and message["params"]["type"] in ("error", "assert"):
+            self.problems.append(message["params"])
+        if message.get("method") == "Log.entryAdded" and message["params"]["entry"]["level"] == "error":
+            self.problems.append(message["params"]["entry"])
+        if message.get("method") == "Network.requestWillBeSent":
+            self.requests.append(message["params"]["request"]["url"])
         if message.get("method") == "Page.domContentEventFired":
             self.documents += 1
         return message
