@@ -35,8 +35,8 @@ static void read_about(report_probe *p, const char *folder)
                  data);
     const bool two =
         task != NULL && (strcmp(task, "binary") == 0 || strcmp(task, "multilabel") == 0);
-    if (two && (strcmp(p->measure, "accuracy") == 0 || strcmp(p->measure, "auc") == 0))
-        p->low = 0.5;
+    const bool half = strcmp(p->measure, "accuracy") == 0 || strcmp(p->measure, "auc") == 0;
+    p->low = two && half ? 0.5 : 0.0;
     json_decref(root);
 }
 
@@ -55,7 +55,8 @@ static int fill(report_probe *p, const sm_table *t)
     const long layer = sm_table_column(t, "layer"), head = sm_table_column(t, "head");
     snprintf(column, sizeof column, "test_%s", p->measure);
     long value = sm_table_column(t, column);
-    if (value < 0) value = sm_table_column(t, "accuracy_test");
+    if (value < 0 && strcmp(p->measure, "accuracy") == 0)
+        value = sm_table_column(t, "accuracy_test");
     if (layer < 0 || value < 0 || t->rows == 0)
         return refuse(p, "has no columns layer, head and accuracy_test or test_accuracy");
     for (size_t i = 0; i < t->rows; i++) {
@@ -67,13 +68,21 @@ static int fill(report_probe *p, const sm_table *t)
     }
     if (p->L > HEADS_MAX / p->H) return refuse(p, "has more layers times heads than 65536");
     p->values = malloc((size_t)(p->L * p->H) * sizeof *p->values);
-    if (p->values == NULL) return eval_no_memory();
+    char *seen = calloc((size_t)(p->L * p->H), 1);
+    bool twice = false;
+    if (p->values == NULL || seen == NULL) {
+        free(seen);
+        return eval_no_memory();
+    }
     for (int i = 0; i < p->L * p->H; i++) p->values[i] = (double)NAN;
     for (size_t i = 0; i < t->rows; i++) {
         const int l = (int)eval_cell(t, i, layer), h = head < 0 ? 0 : (int)eval_cell(t, i, head);
+        twice = twice || seen[l * p->H + h];
+        seen[l * p->H + h] = 1;
         p->values[l * p->H + h] = eval_cell(t, i, value);
     }
-    return EXIT_DONE;
+    free(seen);
+    return twice ? refuse(p, "names a head twice") : EXIT_DONE;
 }
 
 int report_probe_open(report_probe *p, const char *path)
@@ -82,21 +91,20 @@ int report_probe_open(report_probe *p, const char *path)
     smitin_error error = {0};
     sm_table table;
     char folder[EXPERIMENT_PATH];
+    const bool whole = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+    const size_t above = (size_t)(sm_path_name(path) - path);
+    p->name = path;
     snprintf(p->measure, sizeof p->measure, "accuracy");
     p->low = 0.5;
     snprintf(folder, sizeof folder, "%.1900s", path);
+    if (!whole) snprintf(folder, sizeof folder, "%.*s.", above < 1900 ? (int)above : 1900, path);
     for (size_t end = strlen(folder); end > 1 && folder[end - 1] == '/';) folder[--end] = '\0';
-    snprintf(p->path, sizeof p->path, "%s", folder);
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
-        p->low = 0.0;
-        read_about(p, folder);
-        snprintf(p->path, sizeof p->path, "%.1900s/heads.csv", folder);
-        p->name = path;
-    }
+    snprintf(p->path, sizeof p->path, "%.1900s%s", whole ? folder : path,
+             whole ? "/heads.csv" : "");
+    if (strcmp(sm_path_name(p->path), "heads.csv") == 0) read_about(p, folder);
     if (sm_table_read(&table, p->path, false, &error) != SMITIN_OK) return report_error(&error);
     const int code = table.uneven == 0 ? fill(p, &table) : refuse(p, "has rows of unequal length");
     sm_table_free(&table);
-    p->name = path;
     return code;
 }
 

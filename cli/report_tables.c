@@ -158,8 +158,8 @@ static void add_table(report_job *job, const report_experiment *x, int group,
             }
             sm_document_cell(d, condition, NULL);
             for (size_t m = 0; m < count; m++) add_cell(d, &s, find(&s, condition, measures[m]), n);
-            snprintf(text, sizeof text, "%.0f", n);
-            sm_document_cell(d, text, text);
+            snprintf(text, sizeof text, n > 0.0 ? "%.0f" : "-", n);
+            sm_document_cell(d, text, n > 0.0 ? text : "");
         }
         sm_document_table_end(d);
     }

@@ -225,12 +225,13 @@ static int add_readings(report_job *job, const report_experiment *x, int c, cons
         (sm_series){SM_SERIES_LINE, "reading C(t), mean", 0, l->seconds, row[MEAN], NULL, NULL, S};
     series[count++] = (sm_series){SM_SERIES_DASHED, "threshold", 3, ends, threshold, NULL, NULL, 2};
     const double shade = prompt_end(x, c);
-    char title[400], about[400], name[160];
+    char title[400], about[400], name[160], limit[32];
     snprintf(title, sizeof title, "%s: what the monitor of %s hears", condition, l->knob);
+    report_number(l->threshold, limit, sizeof limit);
     snprintf(about, sizeof about,
              "Reading of the monitor and gain of the knob in %d piece%s of condition %s; the "
-             "threshold is %.3f.",
-             pieces, pieces == 1 ? "" : "s", condition, l->threshold);
+             "threshold is %s.",
+             pieces, pieces == 1 ? "" : "s", condition, limit);
     snprintf(name, sizeof name, "e%d-trace-%s-%.40s", x->number, condition, l->knob);
     const sm_chart chart = {.title = title,
                             .about = about,

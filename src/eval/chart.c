@@ -351,7 +351,7 @@ void sm_head_map_svg(FILE *out, const sm_head_map *map, const char *id)
                 i / H, i % H, v, x, y, wide, high, (unsigned)rgb[0], (unsigned)rgb[1],
                 (unsigned)rgb[2]);
         if (figures)
-            fprintf(out, "<text class=\"cell\" x=\"%.1f\" y=\"%.1f\" fill=\"%s\">%.2f</text>",
+            fprintf(out, "<text class=\"cell\" x=\"%.1f\" y=\"%.1f\" style=\"fill:%s\">%.2f</text>",
                     x + 0.5 * wide, y + 0.5 * high + 4.0,
                     v > 0.5 * (map->low + map->high) ? "#fff" : "#202020", v);
         fprintf(out, "</g>\n");

@@ -9,7 +9,9 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import sys
+import tempfile
 import unittest
 
 import browser
@@ -26,8 +28,15 @@ TITLES = {"success_low": "Success, low", "success_half_low": "Success at 0.5, lo
 HOSTILE = "</script><script>alert(1)</script><b>'\"&amp;`*_|"
 
 
+KEPT = tempfile.TemporaryDirectory()
+
+
 def setUpModule():
     experiment.setUpModule()
+
+
+def tearDownModule():
+    KEPT.cleanup()
 
 
 class Tables(html.parser.HTMLParser):
@@ -66,10 +75,14 @@ class Tables(html.parser.HTMLParser):
 
 
 class Case(experiment.Case):
-    def make(self, name="out", **changes):
-        self.plan(about=HOSTILE, texts=[HOSTILE, "fast"], pieces=3, traces=True, **changes)
-        self.run_eval("run", "plan.json", "-o", name, "-t", "2")
-        self.run_eval("merge", name)
+    def make(self):
+        """A merged experiment in "out": made once, copied for every test."""
+        kept = pathlib.Path(KEPT.name) / "out"
+        if not kept.exists():
+            self.plan(about=HOSTILE, texts=[HOSTILE, "fast"], pieces=3, traces=True)
+            self.run_eval("run", "plan.json", "-o", kept)
+            self.run_eval("merge", kept)
+        shutil.copytree(kept, self.folder / "out")
 
     def report(self, *arguments, code=0, to="report"):
         return self.run_eval("report", *arguments, "-o", to, code=code)
@@ -209,7 +222,7 @@ class LeftOut(Case):
         for content, words in (("layer,head,x\n0,0,1\n", "has no columns"), ("layer,head,accuracy_test\n", "has no columns"),
                                ("layer,head,accuracy_test\n0,-1,1\n", "no number"), ("layer,head,accuracy_test\n1e9,0,1\n", "no number"),
                                ("layer,head,accuracy_test\n60000,0,1\n0,60000,1\n", "65536"),
-                               ("layer,head,accuracy_test\n0,0\n", "unequal"), ('"', "heads.csv")):
+                               ("layer,head,accuracy_test\n0,0\n", "unequal"), ("layer,head,accuracy_test\n0,0,1\n0,0,0.5\n", "twice"), ('"', "heads.csv")):
             (self.folder / "heads.csv").write_text(content)
             self.refuse(1, words, "report", "heads.csv", "-o", "report")
         table = (self.folder / "out" / "table.csv").read_text()
@@ -246,6 +259,10 @@ class InABrowser(Case):
                 page.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
                 self.assertLessEqual(page.evaluate("document.documentElement.scrollWidth"), width)
                 self.look(page, "%s-%d" % (scheme, width))
+            page.call("Emulation.setDeviceMetricsOverride", width=718, height=1000, deviceScaleFactor=1, mobile=False)  # A4 within its margins
+            page.call("Emulation.setEmulatedMedia", media="print")
+            self.assertLessEqual(page.evaluate("document.documentElement.scrollWidth"), 718)
+            page.call("Emulation.setEmulatedMedia", media="", features=[{"name": "prefers-color-scheme", "value": "dark"}])
             self.assertEqual(page.evaluate("getComputedStyle(document.body).backgroundColor"), "rgb(21, 23, 27)")
             self.assertEqual(page.problems, [])
             self.assertEqual([r for r in page.requests if not r.startswith("data:") and r not in (address, "about:blank")], [])
