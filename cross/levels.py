@@ -20,8 +20,9 @@ QEMU_ARM = ["qemu-aarch64", "-L", str(SYSROOT)]
 QEMU_X86 = ["qemu-x86_64", "-cpu", "max"]
 WITHOUT_DOT = ["qemu-aarch64", "-cpu", "cortex-a53", "-L", str(SYSROOT)]
 TABLE = "tests/kernels/test_kernels_table"
-# What no emulator of Debian's has.
-NOT_EMULATED = "NOT TESTED: this CPU lacks it, and qemu does not emulate it"
+# For a level that is neither here nor emulated.
+NOT_TESTED = {"not on this CPU": "NOT TESTED: this CPU lacks it, and qemu does not emulate it",
+              "not for this processor": "NOT TESTED: it could not be built"}
 
 
 class Score:
@@ -42,12 +43,14 @@ def levels_of(score, name, command):
     return dict(re.findall(r"^level (\w+): (.*)$", run.stdout + run.stderr, re.M))
 
 
-def kernel_tests(score, build, log, *options, environment=None):
-    """The kernel tests of a build folder by Meson, counted from its log."""
+def kernel_tests(score, build, wrapper=None, **environment):
+    """The kernel tests of a build folder by Meson, counted from its log; `wrapper` runs the programs."""
+    options, log = ([], "emulated") if wrapper is None else (["--wrapper", " ".join(wrapper)], f"emulated-{wrapper[0]}")
+    log = build / "meson-logs" / f"{log}.json"  # Meson adds the wrapper's name
+    log.unlink(missing_ok=True)
     subprocess.run(["meson", "test", "-C", build, "--no-rebuild", "--suite", "kernels", "--print-errorlogs",
-                    "--timeout-multiplier", "5", "--logbase", log, *options], env={**os.environ, **(environment or {})})
-    counted = subprocess.run([sys.executable, ROOT / "scripts/count_tests.py", build / "meson-logs" / f"{log}.json"],
-                             capture_output=True, text=True)
+                    "--timeout-multiplier", "5", "--logbase", "emulated", *options], env={**os.environ, **environment})
+    counted = subprocess.run([sys.executable, ROOT / "scripts/count_tests.py", log], capture_output=True, text=True)
     passed, failed = map(int, counted.stdout.split()) if counted.returncode == 0 else (0, 1)
     score.passed += passed
     score.failed += failed
@@ -106,8 +109,7 @@ def main():
     new = [level for level, state in emulated.items() if state == "here" and level not in how]
     if new:
         # qemu reads a whole register where the processor reads what a mask says, so no page is missing there.
-        good = kernel_tests(score, native, "emulated", "--wrapper", " ".join(QEMU_X86),
-                            environment={"SMITIN_TESTS_UNGUARDED": "1"})
+        good = kernel_tests(score, native, QEMU_X86, SMITIN_TESTS_UNGUARDED="1")
         how.update({level: "emulated, without guard pages" if good else "emulated: FAILED" for level in new})
 
     if cross_build():
@@ -115,7 +117,7 @@ def main():
         lesser = levels_of(score, "emulated ARM without dot products", [*WITHOUT_DOT, ARM / TABLE])
         score.count("levels of an older ARM", (lesser.get("neon"), lesser.get("neon_dot")) == ("here", "not on this CPU"),
                     lesser)
-        good = kernel_tests(score, ARM, "emulated")
+        good = kernel_tests(score, ARM)
         how.update({level: "emulated" if good else "emulated: FAILED"
                     for level, state in arm.items() if state == "here" and level not in how})
         same_music(score, native, here)
@@ -123,8 +125,8 @@ def main():
         score.count("the cross build for ARM", False, "see above")
 
     print("CPU levels:")
-    for level in here:
-        print(f"  {level:12} {how.get(level, NOT_EMULATED)}")
+    for level, state in here.items():
+        print(f"  {level:12} {how.get(level) or NOT_TESTED[state]}")
     print(f"{score.passed} passed, {score.failed} failed")
     return 1 if score.failed else 0
 
