@@ -16,10 +16,12 @@ double machine_seconds(int threads)
 double machine_peak(sm_cpu_level level)
 {
     if (level == SM_CPU_REF || sm_machine_lanes() == 0) return 0.0;
-    const bool wide = level == SM_CPU_AVX512 || level == SM_CPU_AVX512_VNNI;
+    const bool wide = level == SM_CPU_AVX512 || level == SM_CPU_AVX512_VNNI,
+               arm = level == SM_CPU_NEON || level == SM_CPU_NEON_DOT;
+    const int lanes = wide ? 16 : arm ? 4 : 8;
     double best = 0.0;
     for (int repeat = 0; repeat < 15; repeat++) {
-        const double start = machine_seconds(1), done = sm_machine_multiply_add(wide ? 16 : 8);
+        const double start = machine_seconds(1), done = sm_machine_multiply_add(lanes);
         const double rate = done / (machine_seconds(1) - start);
         if (rate > best) best = rate;
     }

@@ -180,7 +180,7 @@ size_t model_option_specs(model_options *o, option_spec *specs, size_t capacity)
         {"-t", "--threads", OPTION_INT, &o->threads, 0, 1024, NULL, "N",
          "threads; 0 is every core [0]"},
         {NULL, "--cpu-level", OPTION_TEXT, &o->cpu_level, 0, 0, NULL, "NAME",
-         "ref, avx2, avx_vnni, avx512, avx512_vnni [the best]"},
+         "ref, avx2, avx_vnni, avx512, avx512_vnni; ARM: neon, neon_dot [the best]"},
     };
     return options_add(specs, capacity, table, sizeof table / sizeof *table);
 }

@@ -103,7 +103,8 @@ typedef enum smitin_cache {
 
 typedef struct smitin_engine_options {
     int threads; /* workers, the caller included; 0 = all usable cores (default) */
-    /* "ref", "avx2", "avx_vnni", "avx512", "avx512_vnni"; NULL = the best this CPU has (default) */
+    /* "ref"; on x86-64 "avx2", "avx_vnni", "avx512", "avx512_vnni"; on ARM "neon", "neon_dot";
+     * NULL = the best this CPU has (default) */
     const char *cpu_level;
     /* SMITIN_FORMAT_FILE; others are converted while loading. A GGUF file of q8 or q4 has no other.
      */

@@ -47,6 +47,32 @@ double sm_machine_multiply_add(int lanes)
     (void)sink;
     return 2.0 * CHAINS * ROUNDS * lanes;
 }
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+
+enum { CHAINS = 24, ROUNDS = 1 << 20 }; /* more chains than latency x units of any such CPU */
+
+int sm_machine_lanes(void)
+{
+    return 4;
+}
+
+/* The value depends on every operation, so that none can be left out. */
+double sm_machine_multiply_add(int lanes)
+{
+    float32x4_t s[CHAINS];
+    const float32x4_t a = vdupq_n_f32(0.999f), b = vdupq_n_f32(0.001f);
+    if (lanes != 4) return 0.0;
+    for (int i = 0; i < CHAINS; i++) s[i] = vdupq_n_f32((float)i);
+    for (int round = 0; round < ROUNDS; round++) {
+#pragma GCC unroll 24
+        for (int i = 0; i < CHAINS; i++) s[i] = vfmaq_f32(b, s[i], a);
+    }
+    for (int i = 1; i < CHAINS; i++) s[0] = vaddq_f32(s[0], s[i]);
+    volatile float sink = vgetq_lane_f32(s[0], 0);
+    (void)sink;
+    return 2.0 * CHAINS * ROUNDS * lanes;
+}
 #else
 int sm_machine_lanes(void)
 {

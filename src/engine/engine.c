@@ -37,6 +37,11 @@ static smitin_status choose_kernels(const char *wanted, const sm_kernels **kerne
     }
     for (int level = SM_CPU_REF; level < SM_CPU_LEVELS; level++) {
         if (strcmp(wanted, sm_cpu_level_name((sm_cpu_level)level)) != 0) continue;
+        if (!sm_cpu_built((sm_cpu_level)level))
+            return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                           "the CPU level %s is not for this kind of processor; the best here is "
+                           "%s",
+                           wanted, sm_cpu_level_name(best));
         if (!sm_cpu_has((sm_cpu_level)level))
             return sm_fail(error, SMITIN_ERROR_ARGUMENT, "this CPU has no %s; its best level is %s",
                            wanted, sm_cpu_level_name(best));
@@ -44,7 +49,8 @@ static smitin_status choose_kernels(const char *wanted, const sm_kernels **kerne
         return SMITIN_OK;
     }
     return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                   "unknown CPU level \"%s\"; use ref, avx2, avx_vnni, avx512 or avx512_vnni",
+                   "unknown CPU level \"%s\"; use ref, avx2, avx_vnni, avx512 or avx512_vnni, on "
+                   "ARM ref, neon or neon_dot",
                    wanted);
 }
 

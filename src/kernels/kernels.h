@@ -15,16 +15,19 @@
 #include <stdint.h>
 #include "quant.h"
 
-/* CPU levels, slowest first. A level does not always include the one before it: processors exist
- * with AVX-512 and without AVX-VNNI. sm_cpu_has tells. */
+/* CPU levels, slowest first within an architecture. A level does not always include the one before
+ * it: processors exist with AVX-512 and without AVX-VNNI. sm_cpu_has tells. Levels of the other
+ * architecture have their names, and no kernels in this program. */
 typedef enum sm_cpu_level {
     SM_CPU_REF = 0,     /* plain C: the oracle */
     SM_CPU_AVX2,        /* x86-64 with AVX2, FMA and F16C */
     SM_CPU_AVX_VNNI,    /* AVX2 and the integer dot products of AVX-VNNI */
     SM_CPU_AVX512,      /* x86-64 with AVX-512 F, BW, DQ and VL, FMA and F16C */
     SM_CPU_AVX512_VNNI, /* AVX-512 and its integer dot products */
+    SM_CPU_NEON,        /* every AArch64 */
+    SM_CPU_NEON_DOT,    /* NEON and its integer dot products (Armv8.2) */
 } sm_cpu_level;
-enum { SM_CPU_LEVELS = 5 };
+enum { SM_CPU_LEVELS = 7 };
 
 /* Keys and values of one head in 8 bits: position t is scale[t] * q[t * stride + d], d < D. */
 typedef struct sm_cache_q8 {
@@ -102,10 +105,14 @@ typedef struct sm_kernels {
 
 /* The best level this CPU has. */
 sm_cpu_level sm_cpu_detect(void);
+/* This CPU can run the level, and this program has it. */
 bool sm_cpu_has(sm_cpu_level level);
-/* "ref", "avx2", "avx_vnni", "avx512", "avx512_vnni". */
+/* This program has the level: it is of the architecture we are built for. */
+bool sm_cpu_built(sm_cpu_level level);
+/* "ref", "avx2", "avx_vnni", "avx512", "avx512_vnni", "neon", "neon_dot"; "unknown" for another
+ * number. */
 const char *sm_cpu_level_name(sm_cpu_level level);
-/* The table of `level`, or of the best the CPU has among the slower ones. Never NULL. f32 kernels
+/* The table of `level`, or of the last before it that the CPU has. Never NULL. f32 kernels
  * are those of the level without integer dot products, to the bit. */
 const sm_kernels *sm_kernels_get(sm_cpu_level level);
 

@@ -11,6 +11,8 @@ extern const sm_kernels sm_kernels_avx2;
 extern const sm_kernels sm_kernels_avx_vnni;
 extern const sm_kernels sm_kernels_avx512;
 extern const sm_kernels sm_kernels_avx512_vnni;
+extern const sm_kernels sm_kernels_neon;
+extern const sm_kernels sm_kernels_neon_dot;
 
 #define SM_DECLARE_DOTS(level)                                                                     \
     void sm_matmul_q8_##level(float *y, size_t ldy, const sm_block *x, const sm_packed *w,         \
@@ -40,6 +42,13 @@ SM_DECLARE_COMPACT(avx2)
 SM_DECLARE_COMPACT(avx512)
 SM_DECLARE_DOTS(avx_vnni)
 SM_DECLARE_DOTS(avx512_vnni)
+SM_DECLARE_COMPACT(neon)
+SM_DECLARE_DOTS(neon_dot)
+
+/* The name of an entry in a file that defines LEVEL. */
+#define SM_JOIN(what, level)  sm_##what##_##level
+#define SM_NAMED(what, level) SM_JOIN(what, level)
+#define SM_ENTRY(what)        SM_NAMED(what, LEVEL)
 
 /* Entries of a table; `dots` is the level of the integer dot products. */
 #define SM_COMPACT_ENTRIES(level, dots)                                                            \

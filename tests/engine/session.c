@@ -137,6 +137,13 @@ static void test_open_refuses(void **state)
     options.cpu_level = "mmx";
     ASSERT_FAILS(smitin_engine_open(&engine, MODEL, &options, &error), SMITIN_ERROR_ARGUMENT,
                  "mmx");
+#if defined(__aarch64__)
+    options.cpu_level = "avx2";
+#else
+    options.cpu_level = "neon";
+#endif
+    ASSERT_FAILS(smitin_engine_open(&engine, MODEL, &options, &error), SMITIN_ERROR_ARGUMENT,
+                 "not for this kind of processor");
     assert_null(engine);
     smitin_engine_free(NULL);
     smitin_session_free(NULL);

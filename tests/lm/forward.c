@@ -15,7 +15,8 @@
 static void logits_of_every_column(void **context)
 {
     (void)context;
-    for (int level = SM_CPU_REF; level <= (int)sm_cpu_detect(); level++) {
+    for (int level = SM_CPU_REF; level < SM_CPU_LEVELS; level++) {
+        if (!sm_cpu_has((sm_cpu_level)level)) continue;
         fixture f;
         fixture_open(&f, 2);
         f.kernels = sm_kernels_get((sm_cpu_level)level);
@@ -140,7 +141,8 @@ static void same_bits_however_cut(void **context)
     (void)context;
     enum { ROWS = 5 };
     const unsigned conditioned = 0x0d; /* rows 0, 2 and 3 */
-    for (int level = SM_CPU_REF; level <= (int)sm_cpu_detect(); level++) {
+    for (int level = SM_CPU_REF; level < SM_CPU_LEVELS; level++) {
+        if (!sm_cpu_has((sm_cpu_level)level)) continue;
         fixture f;
         fixture_open(&f, 1);
         f.kernels = sm_kernels_get((sm_cpu_level)level);

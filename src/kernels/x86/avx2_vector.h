@@ -12,6 +12,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "../lanes/send.h"
+#include "quad.h"
+
 typedef __m256 vec;
 enum {
     LANES = 8,
@@ -127,7 +130,7 @@ static inline vec v_scale2(vec a, vec k)
     return _mm256_mul_ps(_mm256_mul_ps(a, p), q);
 }
 /* The lane sums of a, b, c, d. Order: ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)). */
-static inline __m128 v_fold4(vec a, vec b, vec c, vec d)
+static inline quad v_fold4(vec a, vec b, vec c, vec d)
 {
     const vec s = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
     return _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1));
@@ -146,6 +149,11 @@ static inline vec v_load_bf16(const uint16_t *p)
 static inline vec v_load_i8(const int8_t *p)
 {
     return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)p)));
+}
+/* One. */
+static inline float v_one_f16(const uint16_t *p)
+{
+    return _cvtsh_ss(*p);
 }
 /* The first n, zero in the others; this level has no masked load of narrow numbers. */
 static inline vec v_load_f16_n(const uint16_t *p, int n)

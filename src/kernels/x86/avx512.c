@@ -4,13 +4,9 @@
 #include "../levels.h"
 
 #include "avx512_vector.h"
-#include "matmul.h"
-#include "attend.h"
-#include "vector.h"
-
-#define F32_ENTRIES                                                                                \
-    .matmul = matmul, .dot = dot, .axpy = axpy, .layer_norm = layer_norm, .rms_norm = rms_norm,    \
-    .softmax = softmax, .gelu = gelu, .elu = elu, .attend = attend, .lstm_cell = lstm_cell
+#include "../lanes/matmul.h"
+#include "../lanes/attend.h"
+#include "../lanes/vector.h"
 
 const sm_kernels sm_kernels_avx512 = {
     .level = SM_CPU_AVX512,

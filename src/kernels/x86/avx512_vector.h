@@ -13,6 +13,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "../lanes/send.h"
+#include "quad.h"
+
 typedef __m512 vec;
 enum {
     LANES = 16,
@@ -119,7 +122,7 @@ static inline vec v_scale2(vec a, vec k)
     return _mm512_scalef_ps(a, k);
 }
 /* The lane sums of a, b, c, d. Order: lane i with i + 8, then i + 4, i + 2, i + 1. */
-static inline __m128 v_fold4(vec a, vec b, vec c, vec d)
+static inline quad v_fold4(vec a, vec b, vec c, vec d)
 {
     const vec ab =
         _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xEE));
@@ -149,6 +152,11 @@ static inline vec v_load_i8(const int8_t *p)
 {
     return _mm512_cvtepi32_ps(
         _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)));
+}
+/* One. */
+static inline float v_one_f16(const uint16_t *p)
+{
+    return _cvtsh_ss(*p);
 }
 /* The first n, zero in the others. */
 static inline vec v_load_f16_n(const uint16_t *p, int n)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The q8 and q4 products, written once on the v_ and i_ inlines of a level.
+/* The q8 and q4 products of LEVEL, written once on the v_ and i_ inlines of a level.
  *
  * A register holds sums of LANES outputs, so nothing is folded: over a block of inputs in integers,
  * exact in any order, then times both scales into the f32 sums, block after block. That order does
@@ -68,7 +68,7 @@ static inline __attribute__((always_inline)) void dot_tile(const quant_product *
                     codes + (q4 ? g % (GROUPS / 2) : g) * GROUP_BYTES + part * 4 * LANES;
                 const operand w = q4 ? i_levels(from, g >= GROUPS / 2) : i_codes(from);
                 if (part == 0 && (!q4 || g < GROUPS / 2)) /* as a number: may lie behind the end */
-                    _mm_prefetch((const char *)((uintptr_t)from + AHEAD), _MM_HINT_T0);
+                    v_send_near((uintptr_t)from + AHEAD);
 #pragma GCC unroll 8
                 for (int i = 0; i < rows; i++)
                     dot[i] = i_dot(dot[i], w, x[(size_t)i * p->blocks + b].q + 4 * g);
@@ -104,8 +104,8 @@ static inline quant_product prepare(float *y, size_t ldy, const sm_block *x, con
     return p;
 }
 
-static void product_q8(float *y, size_t ldy, const sm_block *x, const sm_packed *w,
-                       const float *bias, int R, int n0, int n1)
+void SM_ENTRY(matmul_q8)(float *y, size_t ldy, const sm_block *x, const sm_packed *w,
+                         const float *bias, int R, int n0, int n1)
 {
     const quant_product p = prepare(y, ldy, x, w, bias, n0, n1);
     const size_t rows = R > 0 ? (size_t)R : 0;
@@ -117,8 +117,8 @@ static void product_q8(float *y, size_t ldy, const sm_block *x, const sm_packed 
     }
 }
 
-static void product_q4(float *y, size_t ldy, const sm_block *x, const sm_packed *w,
-                       const float *bias, int R, int n0, int n1)
+void SM_ENTRY(matmul_q4)(float *y, size_t ldy, const sm_block *x, const sm_packed *w,
+                         const float *bias, int R, int n0, int n1)
 {
     const quant_product p = prepare(y, ldy, x, w, bias, n0, n1);
     const size_t rows = R > 0 ? (size_t)R : 0;

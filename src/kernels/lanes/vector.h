@@ -2,10 +2,10 @@
 /* Everything but the products, written once on the v_ inlines of a level and included by its file
  * after attend.h.
  *
- * Sums run in four registers of partial sums, folded in one fixed order. v_min and v_max return
- * their second argument when either is not a number; clamps put x there, so that NaN passes
- * through. The polynomials are our own least-maximum fits; the relative error of each, before
- * rounding, stands beside it. */
+ * Sums run in four registers of partial sums, folded in one fixed order. v_min and v_max
+ * keep a NaN of their second argument; clamps put x there, so that it passes through. The
+ * polynomials are our own least-maximum fits; the relative error of each, before rounding, stands
+ * beside it. */
 
 static float dot(const float *x, const float *y, int n)
 {
@@ -164,3 +164,7 @@ static void lstm_cell(float *h, float *c, const float *gates, int n)
         v_store_n(h + j, v_mul(sigmoid(v_load_n(out + j, used)), hyperbolic_tangent(next)), used);
     }
 }
+
+#define F32_ENTRIES                                                                                \
+    .matmul = matmul, .dot = dot, .axpy = axpy, .layer_norm = layer_norm, .rms_norm = rms_norm,    \
+    .softmax = softmax, .gelu = gelu, .elu = elu, .attend = attend, .lstm_cell = lstm_cell

@@ -42,12 +42,10 @@ typedef struct product {
 } product;
 
 /* Four neighbouring outputs: start with the bias, or go on from the sum of the chunks before. */
-static inline void put4(float *y, const float *bias, __m128 sums, bool first)
+static inline void put4(float *y, const float *bias, quad sums, bool first)
 {
-    const __m128 before = !first         ? _mm_loadu_ps(y)
-                          : bias != NULL ? _mm_loadu_ps(bias)
-                                         : _mm_setzero_ps();
-    _mm_storeu_ps(y, _mm_add_ps(before, sums));
+    const quad before = !first ? q_load(y) : bias != NULL ? q_load(bias) : q_zero();
+    q_store(y, q_add(before, sums));
 }
 
 static inline void put1(float *y, const float *bias, float sum, bool first)
@@ -80,10 +78,7 @@ static inline __attribute__((always_inline)) void tile(const product *p, size_t 
         for (int i = 0; i < rows; i++) left[i] = v_held(v_load(x + (size_t)i * p->ldx + done));
 #pragma GCC unroll 8
         for (int j = 0; j < outputs; j++) {
-            if (j < sent)
-                _mm_prefetch(
-                    (const char *)(ahead + ((size_t)j * p->ldw + (size_t)done) * sizeof(WEIGHT)),
-                    _MM_HINT_T1);
+            if (j < sent) v_send_far(ahead + ((size_t)j * p->ldw + (size_t)done) * sizeof(WEIGHT));
             const vec right = v_held(w_load(w + (size_t)j * p->ldw + done));
 #pragma GCC unroll 8
             for (int i = 0; i < rows; i++) sum[i][j] = v_fma(left[i], right, sum[i][j]);
@@ -115,10 +110,10 @@ static inline __attribute__((always_inline)) void tile(const product *p, size_t 
     } else { /* one output: four rows folded together */
         float folded[8];
         if (rows == 8) {
-            _mm_storeu_ps(folded, v_fold4(sum[0][0], sum[1][0], sum[2][0], sum[3][0]));
-            _mm_storeu_ps(folded + 4, v_fold4(sum[4][0], sum[5][0], sum[6][0], sum[7][0]));
+            q_store(folded, v_fold4(sum[0][0], sum[1][0], sum[2][0], sum[3][0]));
+            q_store(folded + 4, v_fold4(sum[4][0], sum[5][0], sum[6][0], sum[7][0]));
         } else {
-            folded[0] = _mm_cvtss_f32(v_fold4(sum[0][0], v_zero(), v_zero(), v_zero()));
+            folded[0] = q_first(v_fold4(sum[0][0], v_zero(), v_zero(), v_zero()));
         }
 #pragma GCC unroll 8
         for (int i = 0; i < rows; i++) put1(y + (size_t)i * p->ldy, bias, folded[i], m == 0);

@@ -31,9 +31,7 @@ static inline __attribute__((always_inline)) vec cache_load_n(const void *from, 
 /* The sum of all lanes of four registers. */
 static inline float fold(vec a, vec b, vec c, vec d)
 {
-    const __m128 s = v_fold4(a, b, c, d);
-    const __m128 t = _mm_add_ps(s, _mm_movehl_ps(s, s));
-    return _mm_cvtss_f32(_mm_add_ss(t, _mm_shuffle_ps(t, t, 1)));
+    return q_sum(v_fold4(a, b, c, d));
 }
 
 /* exp(x): x = k ln 2 + r, |r| <= ln 2 / 2, 1 + r + r^2 P(r) to 3e-9. 0 below -104, infinite
@@ -79,8 +77,8 @@ static inline float soften(float *x, int n)
 }
 
 /* Four scores q . k_t from number `at` of k on, `stride` apart. */
-static inline __attribute__((always_inline)) __m128
-scores4(const float *q, const void *k, size_t at, size_t stride, int D, const int kind)
+static inline __attribute__((always_inline)) quad scores4(const float *q, const void *k, size_t at,
+                                                          size_t stride, int D, const int kind)
 {
     vec s[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
     int d = 0;
@@ -147,16 +145,16 @@ static inline __attribute__((always_inline)) void scores(float *scratch, const f
                                                          const cache *c, const float *bias,
                                                          float scale, int T, int D, const int kind)
 {
-    const __m128 stretch = _mm_set1_ps(scale);
+    const quad stretch = q_set(scale);
     int t = 0;
     for (; t + 4 <= T; t += 4) {
-        __m128 s = scores4(q, c->k, (size_t)t * c->stride, c->stride, D, kind);
-        s = _mm_mul_ps(stretch, s);
-        if (kind == CACHE_Q8) s = _mm_mul_ps(s, _mm_loadu_ps(c->k_scale + t));
-        _mm_storeu_ps(scratch + t, bias != NULL ? _mm_add_ps(s, _mm_loadu_ps(bias + t)) : s);
+        quad s = scores4(q, c->k, (size_t)t * c->stride, c->stride, D, kind);
+        s = q_mul(stretch, s);
+        if (kind == CACHE_Q8) s = q_mul(s, q_load(c->k_scale + t));
+        q_store(scratch + t, bias != NULL ? q_add(s, q_load(bias + t)) : s);
     }
     for (; t < T; t++) { /* stride 0: the same row four times, folded in the same order */
-        float s = scale * _mm_cvtss_f32(scores4(q, c->k, (size_t)t * c->stride, 0, D, kind));
+        float s = scale * q_first(scores4(q, c->k, (size_t)t * c->stride, 0, D, kind));
         if (kind == CACHE_Q8) s *= c->k_scale[t];
         scratch[t] = bias != NULL ? s + bias[t] : s;
     }

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+/* The product with weights in bf16 at the neon level. */
+#define LEVEL neon
+#include "../levels.h"
+
+#include "neon_vector.h"
+#include "../lanes/bf16.h"
