@@ -121,7 +121,9 @@ SMITIN_API smitin_engine_options smitin_engine_defaults(void);
  * it for what it does not hold. A codec that lacks LSTM tensors, as in early uploads of melody
  * models, is replaced by that of encodec_32khz beside it. No code in a file is ever run: anything
  * but tensors is refused. Every tensor's name, type and shape is checked; all misses are reported
- * together. The engine owns everything it loads; free it after its sessions. */
+ * together. The codec's encoder is checked likewise but not loaded: the first call that hears audio
+ * does that, from the same files, and refuses them with SMITIN_ERROR_MODEL when they have changed.
+ * The engine owns everything it loads; free it after its sessions. */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_open(smitin_engine **engine,
                                                              const char *path,
                                                              const smitin_engine_options *options,
@@ -176,7 +178,7 @@ typedef struct smitin_model_info {
     bool has_text;         /* a text encoder and its vocabulary are present */
     bool has_melody;       /* follows melodies: smitin_session_set_melody */
     uint64_t parameters;   /* weights in all parts */
-    uint64_t memory_bytes; /* resident weights */
+    uint64_t memory_bytes; /* resident weights: without the codec's encoder until it is needed */
     /* Of linear layers: as it was asked for; of a GGUF file as it has them; SMITIN_FORMAT_FILE for
      * a directory's own. */
     smitin_format format;

@@ -68,8 +68,8 @@ static void stack_layers(sm_codec *codec)
     push(decoder, (sm_op){.conv = &codec->decoder.last, .elu = true});
 }
 
-smitin_status sm_codec_new(sm_codec **out, const sm_codec_config *config, sm_binder *binder,
-                           smitin_error *error)
+static smitin_status new_codec(sm_codec **out, const sm_codec_config *config, sm_binder *binder,
+                               bool encoder, smitin_error *error)
 {
     *out = NULL;
     SM_TRY(check(config, error));
@@ -78,10 +78,22 @@ smitin_status sm_codec_new(sm_codec **out, const sm_codec_config *config, sm_bin
     codec->config = *config;
     codec->width = config->filters;
     for (int i = 0; i < config->ratios_count; i++) codec->width *= 2;
-    sm_codec_bind(codec, binder);
+    sm_codec_bind(codec, binder, encoder);
     stack_layers(codec);
     *out = codec;
     return SMITIN_OK;
+}
+
+smitin_status sm_codec_new(sm_codec **out, const sm_codec_config *config, sm_binder *binder,
+                           smitin_error *error)
+{
+    return new_codec(out, config, binder, true, error);
+}
+
+smitin_status sm_codec_new_decoder(sm_codec **out, const sm_codec_config *config, sm_binder *binder,
+                                   smitin_error *error)
+{
+    return new_codec(out, config, binder, false, error);
 }
 
 size_t sm_codec_frames(const sm_codec *codec, size_t samples)

@@ -82,8 +82,8 @@ struct sm_codec {
     sm_codebook books[SM_MAX_CODEBOOKS];
 };
 
-/* Binding (bind.c). */
-void sm_codec_bind(sm_codec *codec, sm_binder *binder);
+/* Binding (bind.c): all, or all with an encoder that is only looked up. */
+void sm_codec_bind(sm_codec *codec, sm_binder *binder, bool encoder);
 
 /* Frames lo.. of a signal of n frames; x points at frame lo. */
 typedef struct sm_span {
