@@ -216,7 +216,7 @@ SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_latents(const smitin_eng
 /* Self-attention head outputs before the output projection, unconditional, teacher-forced, at the
  * column after the last frame (column P of the P + 1 columns of the delay grid: all its codes are
  * real ones). `clips` holds N clips of `count` samples each, [N, count]; z receives [N, L, H, D].
- */
+ * With z NULL the passes are made and nothing is kept, for measuring what keeping costs. */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_heads(const smitin_engine *engine,
                                                               const float *clips, size_t N,
                                                               size_t count, float *z,
@@ -511,6 +511,39 @@ SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_report(const smitin_ses
                                                                 int piece, int knob,
                                                                 smitin_knob_report *report,
                                                                 smitin_error *error);
+
+/* Where the time of a step goes. */
+typedef enum smitin_part {
+    SMITIN_PART_EMBED = 0,       /* codes and place to vectors */
+    SMITIN_PART_NORMS,           /* all layer norms */
+    SMITIN_PART_QKV,             /* the product that makes queries, keys and values */
+    SMITIN_PART_STORE,           /* new keys and values into the cache */
+    SMITIN_PART_ATTENTION,       /* over the cache */
+    SMITIN_PART_OUT,             /* the product behind it */
+    SMITIN_PART_CROSS_Q,         /* the same of the text */
+    SMITIN_PART_CROSS_ATTENTION, /* over its keys and values */
+    SMITIN_PART_CROSS_OUT,       /* the product behind it */
+    SMITIN_PART_FC1,             /* feed-forward, its activation included */
+    SMITIN_PART_FC2,             /* and its second product */
+    SMITIN_PART_LOGITS,          /* the product that predicts codes */
+    SMITIN_PART_SUMS,            /* onto the residual stream */
+    SMITIN_PART_KNOBS,           /* monitors and pushes */
+    SMITIN_PART_SAMPLING,        /* guidance and draws */
+    SMITIN_PART_REST,            /* the grid, requests, the next window's context */
+    SMITIN_PARTS
+} smitin_part;
+
+/* A few words: "attention". Static storage; NULL for no part. */
+SMITIN_API const char *smitin_part_name(smitin_part part);
+
+typedef struct smitin_profile {
+    double seconds[SMITIN_PARTS]; /* wall time; together the whole of the steps */
+    double bytes[SMITIN_PARTS];   /* of weights, keys and values that had to be read */
+} smitin_profile;
+
+/* From the next step on every step adds to *profile, which stays the caller's and must outlive
+ * them; NULL, as in a new session: none does, and nothing is measured. Between steps. */
+SMITIN_API void smitin_session_profile(smitin_session *session, smitin_profile *profile);
 
 /* Any thread: ask for something; the session's own thread does it before its next step. */
 

@@ -113,6 +113,18 @@ class Bench(Case):
                         "decode_times_real_time", "encode_times_real_time", "step_p50_seconds", "probe_clips_per_second",
                         "prompt_frames_per_second", "prompt_operations_per_second"):
                 self.assertGreater(one[key], 0, key)
+            self.assertLessEqual(first["share_lower_quartile"], first["share_of_reading"])
+            self.assertLessEqual(first["share_of_reading"], first["share_upper_quartile"])
+            self.assertGreater(first["read_bytes_per_second"], 1e7)
+            self.assertNotIn("profile", first)
+            self.assertGreater(one["keeping_heads_share_of_pass"], -1)
+            whole = one["text_to_wav"]  # the model has 253 frames
+            self.assertAlmostEqual(whole["seconds"], 253 / figures["frame_rate"], 6)
+            parts = sum(whole[part + "_seconds"] for part in ("text", "steps", "codec", "file"))
+            self.assertLessEqual(parts, whole["whole_seconds"] + 1e-9)
+            self.assertLess(whole["sampling_seconds"], whole["steps_seconds"])
+            self.assertAlmostEqual(whole["times_real_time"], whole["seconds"] / whole["whole_seconds"], 3)
+            self.assertGreater(whole["bound_times_real_time"], 0)
             self.assertGreater(one["four_knobs_share_of_step"], -1)
             self.assertLessEqual(one["step_p50_seconds"], one["step_p95_seconds"])
             self.assertLessEqual(one["step_p95_seconds"], one["step_p99_seconds"])
@@ -123,6 +135,43 @@ class Bench(Case):
         self.assertIn(b"1 row,", result.stdout)
         self.assertEqual([line.split()[0] for line in result.stdout.splitlines() if line.startswith(b"q")], [b"q8"] * 2)
         self.assert_left()
+
+    def test_profile(self):
+        """Parts add up to a step and their bytes to what a step has to read; the table has a line for each."""
+        arguments = ("bench", "-m", MODEL, "--steps", 12, "--profile", "-q", "f16", "-t", 2)
+        result = smitin(*arguments, "--json", "--quiet", folder=self.folder)
+        self.assertEqual((result.returncode, result.stderr), (0, b""))
+        one, = json.loads(result.stdout)["formats"]
+        self.assertNotIn("text_to_wav", one)
+        at = one["positions"][0]
+        parts = {p["part"]: p for p in at["profile"]}
+        for name in ("q, k, v", "attention", "out", "cross q", "cross out", "fc1", "fc2", "logits"):
+            self.assertGreater(parts[name]["bytes"], 0, name)
+            self.assertGreater(parts[name]["seconds"], 0, name)
+        self.assertGreater(parts["sampling"]["seconds"], 0)
+        self.assertEqual(parts["knobs"]["seconds"], 0)
+        seconds = sum(p["seconds"] for p in at["profile"]) * at["steps_per_second"]
+        self.assertTrue(0.3 < seconds < 3, seconds)  # steps of the middle half against the median
+        total = sum(p["bytes"] for p in at["profile"]) - parts["cross attention"]["bytes"]
+        self.assertAlmostEqual(total / at["bytes_per_step"], 1, delta=0.05)  # at 10, and some steps around it
+        self.assertNotIn("profile", one["positions"][3])
+        result = smitin(*arguments, folder=self.folder)
+        lines = result.stdout.decode().splitlines()
+        for name in ("q, k, v", "into the cache", "cross attention", "sampling", "a step"):
+            self.assertEqual(len([line for line in lines if line.startswith(name + " ")]), 1, name)
+        self.assertFalse([line for line in lines if line.startswith("knobs ")])
+        self.assert_left()
+
+    def test_scratch_files(self):
+        """They lie where TMPDIR says and do not stay; where there is no room it is said."""
+        place = self.folder / "scratch"
+        place.mkdir()
+        arguments = [SMITIN, "bench", "-m", MODEL, "--steps", "3", "-q", "q8", "--full", "--quiet"]
+        result = subprocess.run(arguments, capture_output=True, env={**os.environ, "TMPDIR": str(place)})
+        self.assertEqual((result.returncode, list(place.iterdir())), (0, []), result.stderr)
+        place.rmdir()
+        result = subprocess.run(arguments, capture_output=True, env={**os.environ, "TMPDIR": str(place)})
+        self.assert_refused(result, 1, "TMPDIR")
 
     def test_silly_flags(self):
         for arguments, word in ((["--shape", "tiny"], "musicgen-small"), (["-q", "q3"], "q4"), (["--steps", 0], "--steps"),
