@@ -6,10 +6,12 @@ import json
 import math
 import os
 import pathlib
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import wave
 
@@ -758,6 +760,60 @@ class Knobs(Case):
         self.assertEqual(self.train("-o", "a.knob.safetensors", "-t", "1").returncode, 0)
         self.assertEqual(self.train("-o", "b.knob.safetensors", "-t", "2").returncode, 0)
         self.assertEqual((self.folder / "a.knob.safetensors").read_bytes(), (self.folder / "b.knob.safetensors").read_bytes())
+
+    def kill_training_at(self, name):
+        """Begin to train a knob, and kill it as soon as its store holds `name`."""
+        process = subprocess.Popen([SMITIN, *self.long_training], cwd=self.folder, stderr=subprocess.PIPE)
+        until = time.time() + 60
+        while not (self.folder / "low.knob.partial" / name).exists() and process.poll() is None and time.time() < until:
+            time.sleep(0.0005)
+        process.send_signal(signal.SIGKILL)
+        errors = process.communicate()[1]
+        self.assertEqual(process.returncode, -signal.SIGKILL, errors)
+
+    long_training = ["knob", "train", "-m", MODEL, "--with", "with", "--without", "without", "--name", "low", "-t", "1",
+                     "--clip-seconds", "0.2", "--pairs", "60", "--calibrate-pieces", "4", "--calibrate-seconds", "4"]
+
+    def test_killed_training_goes_on(self):
+        """What was heard is not heard again, wherever it was killed, and the knob has the bytes of an undisturbed run."""
+        whole = smitin(*self.long_training, "-o", "whole.knob.safetensors", folder=self.folder)
+        self.assertEqual(whole.returncode, 0, whole.stderr)
+        self.assertNotIn(b"were heard before", whole.stderr)
+        self.kill_training_at("activations-00001.npy")
+        store = self.folder / "low.knob.partial"
+        made = {s["file"]: (store / s["file"]).stat().st_mtime_ns for s in json.loads((store / "manifest.json").read_text())["shards"]}
+        self.assertIn("activations-00000.npy", made)
+        self.assertFalse((self.folder / "low.knob.safetensors").exists())
+        self.kill_training_at("draft.knob.safetensors")
+        for name, when in made.items():
+            self.assertEqual((store / name).stat().st_mtime_ns, when, "a finished shard was made again")
+        self.assertFalse((self.folder / "low.knob.safetensors").exists())  # it was not calibrated
+        (store / "draft.knob.safetensors.4711-0.tmp").write_bytes(b"of a run that was killed while it wrote")
+        last = smitin(*self.long_training, folder=self.folder)
+        self.assertEqual(last.returncode, 0, last.stderr)
+        self.assertRegex(last.stderr.decode(), r"low.knob.partial: (\d+) of \1 clips were heard before")
+        for suffix in ("safetensors", "csv"):
+            self.assertEqual((self.folder / ("low.knob." + suffix)).read_bytes(),
+                             (self.folder / ("whole.knob." + suffix)).read_bytes(), suffix)
+        self.assert_left("with", "without", *(n + ".knob." + s for n in ("low", "whole") for s in ("csv", "png", "safetensors")))
+
+    def test_what_others_heard_is_refused(self):
+        self.kill_training_at("activations-00001.npy")
+        for arguments, said in ((["--clip-seconds", "0.3"], "clips of 0.2 s, not 0.3 s"), (["-q", "q8"], "weights as"),
+                                (["--seed", "7"], "other clips"), (["--pairs", "50"], "clips in shards of 32")):
+            with self.subTest(arguments):
+                self.assert_refused(smitin(*self.long_training, *arguments, "--quiet", folder=self.folder), 1, said, "remove that one")
+        for file in (self.folder / "with").iterdir():  # other music under the same names
+            write_wav(file, tone(3, RATE, 90, 0.8))
+        self.assert_refused(smitin(*self.long_training, "--quiet", folder=self.folder), 1, "is not what it was")
+        self.assertTrue((self.folder / "low.knob.partial" / "activations-00000.npy").exists())
+
+    def test_nothing_heard_nothing_left(self):
+        for kind in ("with", "without"):
+            for file in (self.folder / kind).iterdir():
+                write_wav(file, tone(13, RATE, 60.0 + 10 * int(file.stem), 0.5))
+        self.assert_refused(self.train("--clip-seconds", "6", "--pairs", "4", "--quiet"), 2, "hears at most", "--clip-seconds")
+        self.assert_left("with", "without")
 
     def test_bad_data(self):
         self.assert_refused(smitin("knob", "train", "-m", MODEL, "--with", "with", folder=self.folder), 2, "--without")
