@@ -16,6 +16,7 @@ import unittest
 import wave
 
 SMITIN, MODEL = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+MINI = pathlib.Path(__file__).resolve().parents[2] / "models" / "mini"
 RATE = 2000  # of the tiny model
 
 
@@ -197,6 +198,55 @@ class Generate(Case):
         self.assertEqual(settings["seed"], 5)
         self.assertEqual(len(settings["fingerprint"]), 64)
         self.assert_left("a.wav", "b.wav", "c.wav", "a.json", "b.json", "c.json")
+
+    def interrupt(self, arguments, number, is_time):
+        """Begin to generate with the mini model, send a signal when it is time; exit code and message."""
+        process = subprocess.Popen([SMITIN, "generate", "-m", MINI, "-t", "1", *map(str, arguments)], cwd=self.folder,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        until = time.time() + 60
+        while not is_time(process) and process.poll() is None and time.time() < until:
+            time.sleep(0.001)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+        return process.returncode, errors.decode().splitlines()
+
+    def test_interrupt(self):
+        """While music is made, decoded or played: one message, the signal's exit code, and nothing half-written."""
+        (self.folder / "old.wav").write_bytes(b"of another time")
+        said = ["smitin: interrupted; nothing half-written is left"]
+
+        def writes(process):
+            return any(p.suffix == ".tmp" for p in self.folder.iterdir())
+
+        def makes(process):  # it is loaded, as it catches the signal, and has minutes of music to make
+            status = pathlib.Path("/proc/%d/status" % process.pid).read_text()
+            return int(status.split("SigCgt:")[1].split()[0], 16) >> (signal.SIGTERM - 1) & 1
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(number):
+                self.assertEqual(self.interrupt(["-d", 600, "-o", "old.wav"], number, makes), (128 + number, said))
+                self.assert_left("old.wav")
+        self.assertEqual(self.interrupt(["-d", 30, "-o", "old.wav"], signal.SIGINT, writes), (130, said))
+        self.assert_left("old.wav")
+        self.assertEqual((self.folder / "old.wav").read_bytes(), b"of another time")
+        self.assertEqual(self.interrupt(["-d", 600, "-o", "-"], signal.SIGINT, lambda p: p.stdout.read(100)), (130, said))
+
+    def test_whole_pieces_stay(self):
+        first = self.folder / "piece-000.json"
+        code, said = self.interrupt(["-d", 20, "-b", 4, "-o", "."], signal.SIGINT, lambda p: first.exists())
+        self.assertEqual((code, said[-1]), (130, "smitin: interrupted; nothing half-written is left"))
+        left = sorted(p.name for p in self.folder.iterdir())
+        self.assertEqual(left, ["piece-%03d.%s" % (i, s) for i in range(len(left) // 2) for s in ("json", "wav")])
+        self.assertLess(len(left), 8)
+        with wave.open(str(self.folder / "piece-000.wav")) as file:
+            self.assertEqual(file.getnframes(), 20 * file.getframerate())
+
+    def test_folders_are_made(self):
+        result = self.generate("--quiet", "-o", "a/b/c/")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertTrue((self.folder / "a" / "b" / "c" / "piece.wav").exists())
+        (self.folder / "file").write_bytes(b"")
+        self.assert_refused(self.generate("-o", "file/b/c/"), 1, "file/b/c/")
 
     def test_formats(self):
         """Every format plays; the settings name it; one thread and three make the same."""
