@@ -193,6 +193,7 @@ int extract_run(extraction *e)
     if (code == EXIT_DONE) code = begin_store(e);
     if (code == EXIT_DONE) code = check_heard(e);
     if (code != EXIT_DONE) return code;
+    e->fits = true;
     const size_t N = sm_store_count(e->store);
     for (size_t s = 0; s < sm_store_shards(e->store); s++)
         if (sm_store_has(e->store, s))

@@ -22,6 +22,7 @@ typedef struct extraction {
     bool quiet;
     /* What came of it. */
     sm_store *store;
+    bool fits;      /* what lay in the folder, if anything, is of these clips */
     size_t resumed; /* clips of shards that were there */
     size_t skipped;
     /* Inside. */

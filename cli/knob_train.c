@@ -250,7 +250,7 @@ static void leave_store(train_job *job, int code)
     if (code == EXIT_DONE || !is_worth_keeping(job)) {
         sm_store_discard(job->extraction.store);
         job->extraction.store = NULL;
-    } else if (!job->options.quiet) {
+    } else if (job->extraction.fits && !job->options.quiet) {
         fprintf(stderr,
                 "smitin: what was heard stays in '%s'; the same command goes on from there\n",
                 job->partial);
