@@ -1,18 +1,72 @@
 /* SPDX-License-Identifier: MIT */
-/* What "smitin bench" measures of probing and steering: clips whose heads are read, and what four
- * knobs add to a step. */
+/* What "smitin bench" measures of probing and steering: clips whose heads are read and
+ * what that costs, and what four knobs add to a step. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../src/format/knob_file.h"
 #include "bench.h"
 
-enum { CLIPS = 8, KNOBS = 4, KNOBS_AT = 250, SCHEDULE = 5 /* steps from push to push */ };
+enum {
+    CLIPS = 8,
+    PAIR = 2,
+    LEAST_ROUNDS = 3,
+    MOST_ROUNDS = 15,
+    KNOBS = 4,
+    KNOBS_AT = 250,
+    SCHEDULE = 5 /* steps from push to push */
+};
+
+static const double CAPTURE_SECONDS = 10.0;
 
 /* ---- Probing ---- */
+
+/* One round: the same clips heard with their heads kept and without, and encoded alone, so that
+ * what keeping costs is a share of the passes. z NULL: nothing is kept. */
+static smitin_status run_capture(bench *b, const float *clips, size_t count, float *z,
+                                 int32_t *codes, size_t codes_count, bool first_kept, double *cost)
+{
+    double seconds[2] = {0.0, 0.0}; /* kept, not kept */
+    double start = bench_now();
+    for (int i = 0; i < PAIR; i++)
+        SM_TRY(smitin_engine_encode(b->engine, clips + (size_t)i * count, count, codes, codes_count,
+                                    &b->error));
+    const double encoding = bench_now() - start;
+    for (int turn = 0; turn < 2; turn++) {
+        const bool kept = (turn == 0) == first_kept;
+        start = bench_now();
+        SM_TRY(smitin_engine_heads(b->engine, clips, PAIR, count, kept ? z : NULL, &b->error));
+        seconds[kept ? 0 : 1] = bench_now() - start;
+    }
+    *cost = (seconds[0] - seconds[1]) / fmax(seconds[1] - encoding, 1e-9);
+    return SMITIN_OK;
+}
+
+/* The median of rounds that take turns in who is first, for some seconds. */
+static smitin_status capture(bench *b, const float *clips, size_t count, int frames, float *z)
+{
+    double costs[MOST_ROUNDS];
+    int rounds = 0;
+    const size_t codes_count = (size_t)b->result->info.codebooks * (size_t)frames;
+    int32_t *codes = malloc(codes_count * sizeof *codes);
+    if (codes == NULL) {
+        bench_fail_memory();
+        return b->error.status = SMITIN_ERROR_MEMORY;
+    }
+    smitin_status status = SMITIN_OK;
+    const double end = bench_now() + CAPTURE_SECONDS;
+    while (status == SMITIN_OK && rounds < MOST_ROUNDS &&
+           (rounds < LEAST_ROUNDS || bench_now() < end)) {
+        status =
+            run_capture(b, clips, count, z, codes, codes_count, rounds % 2 == 0, &costs[rounds]);
+        rounds++;
+    }
+    free(codes);
+    if (status == SMITIN_OK) b->result->capture = bench_quantile(costs, rounds, 0.5);
+    return status;
+}
 
 smitin_status bench_probe(bench *b)
 {
@@ -29,9 +83,13 @@ smitin_status bench_probe(bench *b)
     } else {
         for (size_t i = 0; i < CLIPS * count; i++)
             clips[i] = 0.3f * sinf(0.02f * (float)(i % 9973));
+        /* The first clip loads the encoder. */
+        status = smitin_engine_heads(b->engine, clips, 1, count, z, &b->error);
         const double start = bench_now();
-        status = smitin_engine_heads(b->engine, clips, CLIPS, count, z, &b->error);
+        if (status == SMITIN_OK)
+            status = smitin_engine_heads(b->engine, clips, CLIPS, count, z, &b->error);
         b->result->probe = CLIPS / (bench_now() - start);
+        if (status == SMITIN_OK) status = capture(b, clips, count, frames, z);
     }
     free(clips);
     free(z);
@@ -60,15 +118,11 @@ static void fill_knob(sm_knob_data *data, const smitin_model_info *info)
 static smitin_status pass_through_file(const sm_knob_data *data, smitin_knob **knob,
                                        smitin_error *error)
 {
-    char path[] = "/tmp/smitin-bench-XXXXXX";
-    const int fd = mkstemp(path);
-    if (fd < 0)
-        return sm_fail(error, SMITIN_ERROR_IO,
-                       "no temporary file can be made in /tmp; make room there");
-    (void)close(fd);
-    smitin_status status = sm_knob_data_write(data, path, error);
-    if (status == SMITIN_OK) status = smitin_knob_load(knob, path, error);
-    (void)remove(path);
+    bench_scratch scratch;
+    SM_TRY(bench_scratch_begin(&scratch, "bench.knob.safetensors", error));
+    smitin_status status = sm_knob_data_write(data, scratch.file, error);
+    if (status == SMITIN_OK) status = smitin_knob_load(knob, scratch.file, error);
+    bench_scratch_end(&scratch);
     return status;
 }
 

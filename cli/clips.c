@@ -69,37 +69,31 @@ int clips_open(sm_dataset **dataset, const clip_options *o, const smitin_model_i
 
 typedef struct reading {
     sm_dataset *dataset;
-    bool test_only;
     uint8_t *label, *test; /* [N]; the first `count` are known */
     size_t count;
-    clip_watch watch;
-    void *watcher;
 } reading;
 
 static int fill_clip(void *user, size_t clip, float *samples, bool *skip)
 {
     reading *r = user;
     smitin_error error = {0};
-    const bool test = sm_dataset_is_test(r->dataset, clip);
-    *skip = r->test_only && !test;
+    *skip = !sm_dataset_is_test(r->dataset, clip);
     if (*skip) return EXIT_DONE;
     if (sm_dataset_clip(r->dataset, clip, samples, &error) != SMITIN_OK)
         return report_error(&error);
     r->label[r->count] = sm_dataset_label(r->dataset, clip) ? 1 : 0;
-    r->test[r->count++] = test ? 1 : 0;
-    if (r->watch != NULL) r->watch(r->watcher, clip, samples);
+    r->test[r->count++] = 1;
     return EXIT_DONE;
 }
 
-int clips_read(sm_probe_set *set, const smitin_engine *engine, sm_dataset *dataset, bool test_only,
-               bool quiet, clip_watch watch, void *watcher)
+int clips_read_test(sm_probe_set *set, const smitin_engine *engine, sm_dataset *dataset, bool quiet)
 {
     smitin_model_info info;
     smitin_engine_info(engine, &info);
     const size_t all = sm_dataset_count(dataset);
     size_t wanted = 0;
-    for (size_t i = 0; i < all; i++) wanted += !test_only || sm_dataset_is_test(dataset, i);
-    reading r = {.dataset = dataset, .test_only = test_only, .watch = watch, .watcher = watcher};
+    for (size_t i = 0; i < all; i++) wanted += sm_dataset_is_test(dataset, i);
+    reading r = {.dataset = dataset};
     const listener l = {.engine = engine,
                         .samples = sm_dataset_clip_samples(dataset),
                         .width = (size_t)info.layers * (size_t)info.hidden_size,

@@ -22,12 +22,9 @@ int clip_options_check(const clip_options *o);
 int clips_open(sm_dataset **dataset, const clip_options *o, const smitin_model_info *info,
                bool quiet);
 
-/* Told of every clip that is read; NULL: no one. */
-typedef void (*clip_watch)(void *watcher, size_t clip, const float *samples);
-
-/* Heads of the clips, of the test split alone when `test_only`; free with clips_free. */
-int clips_read(sm_probe_set *set, const smitin_engine *engine, sm_dataset *dataset, bool test_only,
-               bool quiet, clip_watch watch, void *watcher);
+/* Heads of the clips of the test split; free with clips_free. */
+int clips_read_test(sm_probe_set *set, const smitin_engine *engine, sm_dataset *dataset,
+                    bool quiet);
 void clips_free(sm_probe_set *set); /* safe on a zeroed struct */
 
 #endif

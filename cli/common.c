@@ -8,9 +8,14 @@
 #include <unistd.h>
 
 #include "../src/hub/hub.h"
+#include "interrupt.h"
 
 int report_error(const smitin_error *error)
 {
+    if (error->status == SMITIN_ERROR_STOPPED && interrupted() != 0) {
+        fprintf(stderr, "smitin: interrupted; nothing half-written is left\n");
+        return EXIT_SIGNAL + interrupted();
+    }
     fprintf(stderr, "smitin: %s\n", error->message);
     switch (error->status) {
     case SMITIN_OK:

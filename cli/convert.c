@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* "smitin convert": a model in one GGUF file. */
 #include <jansson.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "common.h"
+#include "interrupt.h"
 
 typedef struct convert_options {
     model_options model; /* format: that of the file */
@@ -51,21 +51,11 @@ static size_t convert_specs(convert_options *o, option_spec *specs, size_t capac
     return options_add(specs, capacity, table, sizeof table / sizeof *table);
 }
 
-/* An interrupt ends the conversion in good order, so that no gigabytes of a half stay behind; a
- * second one ends the program at once. */
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int number)
-{
-    signal(number, SIG_DFL);
-    interrupted = 1;
-}
-
 static bool show(void *user, uint64_t done, uint64_t total)
 {
     const convert_options *o = user;
     if (!o->quiet) progress_bar("converting", (double)done, (double)total);
-    return interrupted == 0;
+    return interrupted() == 0;
 }
 
 static int print_json(const convert_options *o, const char *name, double bytes)
@@ -96,8 +86,7 @@ static int convert(convert_options *o)
     options.licence = o->licence;
     options.progress = show;
     options.user = o;
-    signal(SIGINT, interrupt);
-    signal(SIGTERM, interrupt);
+    interrupt_catch(); /* no gigabytes of a half stay behind */
     if (smitin_convert(path, o->output, formats[o->model.format], &options, &error) != SMITIN_OK)
         return report_error(&error);
     const double bytes = stat(o->output, &info) == 0 ? (double)info.st_size : 0.0;

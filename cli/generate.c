@@ -12,6 +12,7 @@
 #include "../src/audio/audio.h"
 #include "../src/audio/master.h"
 #include "../src/base/error.h"
+#include "interrupt.h"
 
 /* A seed nobody chose: from the clock, small enough to be typed again. */
 static uint64_t clock_seed(void)
@@ -140,7 +141,7 @@ double generate_now(void)
 bool generate_progress(generate_job *job, const smitin_progress *progress)
 {
     if (!job->options.quiet) progress_bar("making music", progress->frame, progress->frames);
-    return true;
+    return interrupted() == 0;
 }
 
 static bool show_progress(void *user, const smitin_progress *progress)
@@ -285,6 +286,7 @@ int command_generate(int argc, char **argv)
     int code = generate_parse(&job, argc, argv, &help);
     if (code == EXIT_DONE && !help) {
         code = generate_open(&job);
+        interrupt_catch();
         if (code == EXIT_DONE) code = generate_make(&job, job.own_engine);
     }
     generate_close(&job);

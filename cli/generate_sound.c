@@ -9,6 +9,7 @@
 
 #include "../src/audio/master.h"
 #include "generate.h"
+#include "interrupt.h"
 
 /* Frames decoded at once while a piece plays: the decoder's weights are read from memory once for
  * all of them. */
@@ -127,6 +128,7 @@ static smitin_status move_on(performance *p, smitin_error *error)
     float block[4096];
     size_t count = 0;
     do {
+        SM_TRY(interrupt_check(error));
         SM_TRY(smitin_session_read(p->job->session, p->index, block, sizeof block / sizeof *block,
                                    &count, error));
         const size_t frames = count / p->channels, left_out = frames < p->skip ? frames : p->skip;

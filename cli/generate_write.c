@@ -13,6 +13,7 @@
 #include "../src/base/gnuplot.h"
 #include "../src/base/outfile.h"
 #include "../src/base/path.h"
+#include "interrupt.h"
 
 enum { PATH_SIZE = 2048 };
 
@@ -55,7 +56,8 @@ static int check_place(const generate_job *job)
                         "folder with -o\n");
         return EXIT_USAGE;
     }
-    if (is_folder(output) && mkdir(output, 0777) != 0 && access(output, W_OK) != 0) {
+    if (is_folder(output) &&
+        (sm_path_make_all(output, NULL) != SMITIN_OK || access(output, W_OK) != 0)) {
         fprintf(stderr,
                 "smitin: the folder %s cannot be made or written to; choose another with -o\n",
                 output);
@@ -433,12 +435,17 @@ static void print_summary(const generate_job *job)
 
 int generate_write(generate_job *job)
 {
+    smitin_error error = {0};
     const char *trace = job->options.trace;
     json_t *all = json_array();
     /* Before the JSON, with which a piece of an experiment is there. */
     int code = trace != NULL ? write_trace_csv(job, trace) : EXIT_DONE;
-    for (int i = 0; i < job->options.session.pieces && code == EXIT_DONE; i++)
-        code = write_piece(job, i, all);
+    for (int i = 0; i < job->options.session.pieces && code == EXIT_DONE; i++) {
+        if (interrupt_check(&error) != SMITIN_OK)
+            code = report_error(&error); /* those that are whole stay */
+        else
+            code = write_piece(job, i, all);
+    }
     if (code == EXIT_DONE && trace != NULL && !job->plain_trace) code = plot_trace(job, trace);
     if (code == EXIT_DONE && !job->options.quiet) print_summary(job);
     if (code == EXIT_DONE && job->options.json) {

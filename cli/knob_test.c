@@ -149,8 +149,7 @@ static int run(test_job *job, const char *name)
     smitin_engine_info(job->engine, &job->info);
     code = open_knob(job, name);
     if (code == EXIT_DONE) code = clips_open(&job->dataset, &o->clips, &job->info, o->quiet);
-    if (code == EXIT_DONE)
-        code = clips_read(&job->set, job->engine, job->dataset, true, o->quiet, NULL, NULL);
+    if (code == EXIT_DONE) code = clips_read_test(&job->set, job->engine, job->dataset, o->quiet);
     if (code != EXIT_DONE) return code;
     job->accuracy = calloc((size_t)job->info.layers * (size_t)job->info.heads, sizeof(float));
     if (job->accuracy == NULL) {

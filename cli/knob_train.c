@@ -3,6 +3,7 @@
  * calibration -> a knob file, its accuracies as CSV and as a heat map. */
 #include "calibrate.h"
 #include "clips.h"
+#include "extract.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -32,35 +33,98 @@ typedef struct train_job {
     char output[1200];
     smitin_engine *engine;
     smitin_model_info info;
+    char partial[1200]; /* the folder of what was heard: until the knob is written, and for the
+                         * next run when this one does not come so far */
+    char draft[1280];   /* the knob that is calibrated, in it */
     sm_dataset *dataset;
+    sm_collection *collection; /* of the data set, which it owns */
+    extraction extraction;
     sm_pool *pool;
     sm_probe_set set;
-    float *prompts; /* [calibrate_pieces, samples]: clips without the trait, test split first */
+    float *prompts; /* [calibrate_pieces, samples]: clips without the trait of the test split */
     int prompts_count;
     sm_knob_data *knob;
 } train_job;
 
-/* Keep clips without the trait as prompts of the calibration. */
-static void keep_prompt(void *watcher, size_t clip, const float *samples)
+/* ---- Listening ---- */
+
+/* Some hundred shards at most, whatever there is to hear: their list is written after each. */
+static size_t shard_clips(size_t clips)
 {
-    train_job *job = watcher;
-    const size_t count = sm_dataset_clip_samples(job->dataset);
-    if (sm_dataset_label(job->dataset, clip) || !sm_dataset_is_test(job->dataset, clip)) return;
-    if (job->prompts_count == job->options.calibrate_pieces) return;
-    memcpy(job->prompts + (size_t)job->prompts_count++ * count, samples, count * sizeof(float));
+    enum { LEAST = 32, SHARDS = 256 };
+    const size_t shared = (clips + SHARDS - 1) / SHARDS;
+    return shared > LEAST ? shared : LEAST;
+}
+
+/* The heads of all clips, out of the store. */
+static int take_heads(train_job *job)
+{
+    smitin_error error = {0};
+    sm_store *store = NULL;
+    if (sm_store_open(&store, job->partial, &error) != SMITIN_OK) return report_error(&error);
+    const sm_store_meta *about = sm_store_about(store);
+    const size_t N = sm_store_rows(store), width = (size_t)about->H * (size_t)about->D;
+    const size_t layers = (size_t)about->L;
+    float *z = calloc(N * layers * width + 1, sizeof *z);
+    uint8_t *label = calloc(N + 1, 1), *test = calloc(N + 1, 1);
+    job->set = (sm_probe_set){
+        .z = z, .label = label, .test = test, .N = N, .L = about->L, .H = about->H, .D = about->D};
+    const bool fine = z != NULL && label != NULL && test != NULL;
+    for (size_t row = 0; row < N && fine; row++) {
+        const sm_clip *clip = &sm_store_row(store, row)->clip;
+        label[row] = clip->values[0] > 0.0;
+        test[row] = clip->split == SM_SPLIT_TEST;
+        for (size_t layer = 0; layer < layers; layer++)
+            sm_store_layer(store, (int)layer, &row, 1, z + (row * layers + layer) * width);
+    }
+    sm_store_free(store);
+    if (fine) return EXIT_DONE;
+    fprintf(stderr, "smitin: there is not enough memory for the head outputs; try fewer --pairs\n");
+    return EXIT_FAILED;
 }
 
 static int read_heads(train_job *job)
 {
     const train_options *o = &job->options;
-    const size_t count = sm_dataset_clip_samples(job->dataset);
-    job->prompts = calloc((size_t)o->calibrate_pieces * count + 1, sizeof(float));
+    smitin_error error = {0};
+    sm_dataset *dataset = job->dataset;
+    job->dataset = NULL; /* the collection's from here on */
+    if (sm_collection_wrap(&job->collection, dataset, o->name, &error) != SMITIN_OK)
+        return report_error(&error);
+    job->dataset = dataset;
+    job->extraction = (extraction){.engine = job->engine,
+                                   .model = &o->model,
+                                   .model_path = job->model_path,
+                                   .collection = job->collection,
+                                   .folder = job->partial,
+                                   .seconds = o->clips.pairs.seconds,
+                                   .seconds_option = "--clip-seconds",
+                                   .columns = 1,
+                                   .shard = shard_clips(sm_dataset_count(dataset)),
+                                   .strict = true,
+                                   .quiet = o->quiet};
+    const int code = extract_run(&job->extraction);
+    return code == EXIT_DONE ? take_heads(job) : code;
+}
+
+/* Clips without the trait as prompts of the calibration. */
+static int read_prompts(train_job *job)
+{
+    smitin_error error = {0};
+    const size_t count = sm_dataset_clip_samples(job->dataset), N = sm_dataset_count(job->dataset);
+    job->prompts = calloc((size_t)job->options.calibrate_pieces * count + 1, sizeof(float));
     if (job->prompts == NULL) {
         fprintf(stderr, "smitin: there is not enough memory for the clips of the calibration; try "
                         "fewer --calibrate-pieces\n");
         return EXIT_FAILED;
     }
-    return clips_read(&job->set, job->engine, job->dataset, false, o->quiet, keep_prompt, job);
+    for (size_t i = 0; i < N && job->prompts_count < job->options.calibrate_pieces; i++) {
+        if (sm_dataset_label(job->dataset, i) || !sm_dataset_is_test(job->dataset, i)) continue;
+        float *prompt = job->prompts + (size_t)job->prompts_count++ * count;
+        if (sm_dataset_clip(job->dataset, i, prompt, &error) != SMITIN_OK)
+            return report_error(&error);
+    }
+    return EXIT_DONE;
 }
 
 /* ---- Fit, calibrate, write ---- */
@@ -101,14 +165,15 @@ static int calibrate(train_job *job)
     smitin_error error = {0};
     calibration result;
     if (o->calibrate_pieces == 0) return EXIT_DONE;
+    const int code = read_prompts(job);
+    if (code != EXIT_DONE) return code;
     if (job->prompts_count == 0) {
         fprintf(stderr, "smitin: no clip without the trait is in the test split, so the knob is "
                         "not calibrated\n");
         return EXIT_FAILED;
     }
-    if (sm_knob_data_write(job->knob, job->output, &error) != SMITIN_OK)
-        return report_error(&error);
-    if (calibrate_knob(&result, job->engine, job->output, job->prompts, job->prompts_count,
+    if (sm_knob_data_write(job->knob, job->draft, &error) != SMITIN_OK) return report_error(&error);
+    if (calibrate_knob(&result, job->engine, job->draft, job->prompts, job->prompts_count,
                        sm_dataset_clip_samples(job->dataset), o->calibrate_seconds, o->quiet,
                        &error) != SMITIN_OK)
         return report_error(&error);
@@ -168,6 +233,30 @@ static int run_train(train_job *job)
     return code;
 }
 
+/* Whether anything was heard that another run would hear again. */
+static bool is_worth_keeping(const train_job *job)
+{
+    const sm_store *store = job->extraction.store;
+    for (size_t s = 0; store != NULL && s < sm_store_shards(store); s++)
+        if (sm_store_has(store, s)) return true;
+    return false;
+}
+
+/* What was heard goes with success; else it stays for the next run, which is said. */
+static void leave_store(train_job *job, int code)
+{
+    if (job->extraction.store == NULL) return;
+    (void)remove(job->draft);
+    if (code == EXIT_DONE || !is_worth_keeping(job)) {
+        sm_store_discard(job->extraction.store);
+        job->extraction.store = NULL;
+    } else if (job->extraction.fits && !job->options.quiet) {
+        fprintf(stderr,
+                "smitin: what was heard stays in '%s'; the same command goes on from there\n",
+                job->partial);
+    }
+}
+
 static int check_options(train_job *job)
 {
     train_options *o = &job->options;
@@ -193,6 +282,9 @@ static int check_options(train_job *job)
         fprintf(stderr, "smitin: %s: a knob file ends in .knob.safetensors\n", job->output);
         return EXIT_USAGE;
     }
+    snprintf(job->partial, sizeof job->partial, "%.*s.partial", (int)(length - strlen(suffix)),
+             job->output);
+    snprintf(job->draft, sizeof job->draft, "%s/draft.knob.safetensors", job->partial);
     return EXIT_DONE;
 }
 
@@ -234,18 +326,24 @@ int command_knob_train(int argc, char **argv)
     const size_t count = train_specs(o, specs, sizeof specs / sizeof *specs);
     int code = options_parse(specs, count, argc, argv, NULL, &help);
     if (help) {
-        printf("smitin knob train --stems DIR --target NAME [OPTIONS]\n"
-               "smitin knob train --labels FILE --audio DIR --trait NAME [OPTIONS]\n"
-               "smitin knob train --with DIR --without DIR --name NAME [OPTIONS]\n\n"
-               "Learn a trait from audio: a probe on every attention head of the model. Writes the "
-               "knob, its accuracies\n"
-               "as CSV and a heat map as PNG. One minute of audio is enough to start with.\n\n");
+        printf(
+            "smitin knob train --stems DIR --target NAME [OPTIONS]\n"
+            "smitin knob train --labels FILE --audio DIR --trait NAME [OPTIONS]\n"
+            "smitin knob train --with DIR --without DIR --name NAME [OPTIONS]\n\n"
+            "Learn a trait from audio: a probe on every attention head of the model. Writes the "
+            "knob, its accuracies\n"
+            "as CSV and a heat map as PNG. One minute of audio is enough to start with. What was "
+            "heard lies in\n"
+            "NAME.knob.partial until then: a run that was cut short goes on where it ended.\n\n");
         options_print(specs, count);
     } else if (code == EXIT_DONE) {
         code = check_options(&job);
         if (code == EXIT_DONE) code = run_train(&job);
+        leave_store(&job, code);
     }
-    sm_dataset_free(job.dataset);
+    extract_close(&job.extraction);
+    if (job.collection == NULL) sm_dataset_free(job.dataset);
+    sm_collection_free(job.collection);
     sm_knob_data_free(job.knob);
     sm_pool_free(job.pool);
     smitin_engine_free(job.engine);

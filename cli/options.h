@@ -7,7 +7,13 @@
 #include <stddef.h>
 
 /* Exit codes of every subcommand. */
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_REFUSED = 3 };
+enum {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_REFUSED = 3,
+    EXIT_SIGNAL = 128 /* and its number */
+};
 
 typedef enum option_kind {
     OPTION_FLAG,   /* bool * */

@@ -122,7 +122,9 @@ SMITIN_API smitin_engine_options smitin_engine_defaults(void);
  * it for what it does not hold. A codec that lacks LSTM tensors, as in early uploads of melody
  * models, is replaced by that of encodec_32khz beside it. No code in a file is ever run: anything
  * but tensors is refused. Every tensor's name, type and shape is checked; all misses are reported
- * together. The engine owns everything it loads; free it after its sessions. */
+ * together. The codec's encoder is checked likewise but not loaded: the first call that hears audio
+ * does that, from the same files, and refuses them with SMITIN_ERROR_MODEL when they have changed.
+ * The engine owns everything it loads; free it after its sessions. */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_open(smitin_engine **engine,
                                                              const char *path,
                                                              const smitin_engine_options *options,
@@ -177,7 +179,7 @@ typedef struct smitin_model_info {
     bool has_text;         /* a text encoder and its vocabulary are present */
     bool has_melody;       /* follows melodies: smitin_session_set_melody */
     uint64_t parameters;   /* weights in all parts */
-    uint64_t memory_bytes; /* resident weights */
+    uint64_t memory_bytes; /* resident weights: without the codec's encoder until it is needed */
     /* Of linear layers: as it was asked for; of a GGUF file as it has them; SMITIN_FORMAT_FILE for
      * a directory's own. */
     smitin_format format;
@@ -215,7 +217,7 @@ SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_latents(const smitin_eng
 /* Self-attention head outputs before the output projection, unconditional, teacher-forced, at the
  * column after the last frame (column P of the P + 1 columns of the delay grid: all its codes are
  * real ones). `clips` holds N clips of `count` samples each, [N, count]; z receives [N, L, H, D].
- */
+ * With z NULL the passes are made and nothing is kept, for measuring what keeping costs. */
 SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_heads(const smitin_engine *engine,
                                                               const float *clips, size_t N,
                                                               size_t count, float *z,
@@ -510,6 +512,39 @@ SMITIN_API SMITIN_NODISCARD smitin_status smitin_session_report(const smitin_ses
                                                                 int piece, int knob,
                                                                 smitin_knob_report *report,
                                                                 smitin_error *error);
+
+/* Where the time of a step goes. */
+typedef enum smitin_part {
+    SMITIN_PART_EMBED = 0,       /* codes and place to vectors */
+    SMITIN_PART_NORMS,           /* all layer norms */
+    SMITIN_PART_QKV,             /* the product that makes queries, keys and values */
+    SMITIN_PART_STORE,           /* new keys and values into the cache */
+    SMITIN_PART_ATTENTION,       /* over the cache */
+    SMITIN_PART_OUT,             /* the product behind it */
+    SMITIN_PART_CROSS_Q,         /* the same of the text */
+    SMITIN_PART_CROSS_ATTENTION, /* over its keys and values */
+    SMITIN_PART_CROSS_OUT,       /* the product behind it */
+    SMITIN_PART_FC1,             /* feed-forward, its activation included */
+    SMITIN_PART_FC2,             /* and its second product */
+    SMITIN_PART_LOGITS,          /* the product that predicts codes */
+    SMITIN_PART_SUMS,            /* onto the residual stream */
+    SMITIN_PART_KNOBS,           /* monitors and pushes */
+    SMITIN_PART_SAMPLING,        /* guidance and draws */
+    SMITIN_PART_REST,            /* the grid, requests, the next window's context */
+    SMITIN_PARTS
+} smitin_part;
+
+/* A few words: "attention". Static storage; NULL for no part. */
+SMITIN_API const char *smitin_part_name(smitin_part part);
+
+typedef struct smitin_profile {
+    double seconds[SMITIN_PARTS]; /* wall time; together the whole of the steps */
+    double bytes[SMITIN_PARTS];   /* of weights, keys and values that had to be read */
+} smitin_profile;
+
+/* From the next step on every step adds to *profile, which stays the caller's and must outlive
+ * them; NULL, as in a new session: none does, and nothing is measured. Between steps. */
+SMITIN_API void smitin_session_profile(smitin_session *session, smitin_profile *profile);
 
 /* Any thread: ask for something; the session's own thread does it before its next step. */
 

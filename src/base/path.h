@@ -12,5 +12,7 @@ const char *sm_path_name(const char *path);
 size_t sm_path_stem(const char *name);
 /* Make a folder, unless something of that name is there. */
 smitin_status sm_path_make(const char *path, smitin_error *error);
+/* The same with all the folders that it lies in. */
+smitin_status sm_path_make_all(const char *path, smitin_error *error);
 
 #endif

@@ -136,7 +136,9 @@ static void bind_residuals(const binding *b, sm_stage *stage, int channels, cons
     const int narrow = channels / config->compress;
     char module[96];
     int dilation = 1;
-    stage->residuals = SM_TAKE(b->binder->arena, config->residual_layers, sm_residual);
+    /* They stay where they are when their weights are bound later: stacks point to them. */
+    if (stage->residuals == NULL)
+        stage->residuals = SM_TAKE(b->binder->arena, config->residual_layers, sm_residual);
     if (stage->residuals == NULL) {
         sm_binder_short(b->binder, "the codec's layers");
         return;
@@ -238,7 +240,9 @@ static void bind_books(const binding *b, sm_codec *codec)
     }
 }
 
-void sm_codec_bind(sm_codec *codec, sm_binder *binder)
+/* Run `part` with the binder in the codec's format. */
+static void bind_with(sm_codec *codec, sm_binder *binder,
+                      void (*part)(const binding *b, sm_codec *codec))
 {
     const bool as_file = binder->as_file, exact = as_file || binder->format == SM_FORMAT_F32;
     const sm_format format = binder->format;
@@ -253,9 +257,33 @@ void sm_codec_bind(sm_codec *codec, sm_binder *binder)
     }
     binder->as_file = false;
     binder->format = b.format;
-    bind_encoder(&b, codec);
-    bind_decoder(&b, codec);
-    bind_books(&b, codec);
+    part(&b, codec);
     binder->as_file = as_file;
     binder->format = format;
+}
+
+static void bind_decoding(const binding *b, sm_codec *codec)
+{
+    bind_decoder(b, codec);
+    bind_books(b, codec);
+}
+
+static void tell_nobody(void *lister, const sm_bound *bound)
+{
+    (void)lister;
+    (void)bound;
+}
+
+void sm_codec_bind(sm_codec *codec, sm_binder *binder, bool encoder)
+{
+    const bool look = !encoder && binder->list == NULL;
+    if (look) binder->list = tell_nobody;
+    bind_with(codec, binder, bind_encoder);
+    if (look) binder->list = NULL;
+    bind_with(codec, binder, bind_decoding);
+}
+
+void sm_codec_bind_encoder(sm_codec *codec, sm_binder *binder)
+{
+    bind_with(codec, binder, bind_encoder);
 }

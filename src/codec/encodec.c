@@ -68,8 +68,28 @@ static void stack_layers(sm_codec *codec)
     push(decoder, (sm_op){.conv = &codec->decoder.last, .elu = true});
 }
 
-smitin_status sm_codec_new(sm_codec **out, const sm_codec_config *config, sm_binder *binder,
-                           smitin_error *error)
+static size_t most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Room for what a convolution between LSTM and latents meets to make one tile. */
+static size_t tile_input(const sm_conv *conv)
+{
+    return (SM_TILE_FRAMES + 2 * ((size_t)conv->kernel + 1)) * (size_t)conv->in;
+}
+
+void sm_codec_measure(sm_codec *codec)
+{
+    const size_t hop = (size_t)codec->config.hop;
+    const size_t size = most(sm_stack_scratch(&codec->encoder.stack, SM_TILE_FRAMES),
+                             sm_stack_scratch(&codec->decoder.stack, SM_TILE_FRAMES * hop));
+    codec->area =
+        most(size, most(tile_input(&codec->encoder.last), 2 * tile_input(&codec->decoder.first)));
+}
+
+static smitin_status new_codec(sm_codec **out, const sm_codec_config *config, sm_binder *binder,
+                               bool encoder, smitin_error *error)
 {
     *out = NULL;
     SM_TRY(check(config, error));
@@ -78,10 +98,23 @@ smitin_status sm_codec_new(sm_codec **out, const sm_codec_config *config, sm_bin
     codec->config = *config;
     codec->width = config->filters;
     for (int i = 0; i < config->ratios_count; i++) codec->width *= 2;
-    sm_codec_bind(codec, binder);
+    sm_codec_bind(codec, binder, encoder);
     stack_layers(codec);
+    if (!binder->out_of_memory) sm_codec_measure(codec);
     *out = codec;
     return SMITIN_OK;
+}
+
+smitin_status sm_codec_new(sm_codec **out, const sm_codec_config *config, sm_binder *binder,
+                           smitin_error *error)
+{
+    return new_codec(out, config, binder, true, error);
+}
+
+smitin_status sm_codec_new_decoder(sm_codec **out, const sm_codec_config *config, sm_binder *binder,
+                                   smitin_error *error)
+{
+    return new_codec(out, config, binder, false, error);
 }
 
 size_t sm_codec_frames(const sm_codec *codec, size_t samples)
@@ -93,17 +126,6 @@ size_t sm_codec_frames(const sm_codec *codec, size_t samples)
 /* ---- Scratch
  * -----------------------------------------------------------------------------------------------
  */
-
-static size_t most(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
-/* Room for what a convolution between LSTM and latents meets to make one tile. */
-static size_t tile_input(const sm_conv *conv)
-{
-    return (SM_TILE_FRAMES + 2 * ((size_t)conv->kernel + 1)) * (size_t)conv->in;
-}
 
 static size_t state_size(const sm_codec *codec)
 {
@@ -122,12 +144,7 @@ typedef struct room {
 static size_t area_size(const sm_codec *codec, size_t frames)
 {
     const sm_codec_config *config = &codec->config;
-    size_t size = frames * ((size_t)config->hidden + (size_t)config->codebook_size);
-    size = most(size, sm_stack_scratch(&codec->encoder.stack, SM_TILE_FRAMES));
-    size =
-        most(size, sm_stack_scratch(&codec->decoder.stack, SM_TILE_FRAMES * (size_t)config->hop));
-    return most(size,
-                most(tile_input(&codec->encoder.last), 2 * tile_input(&codec->decoder.first)));
+    return most(frames * ((size_t)config->hidden + (size_t)config->codebook_size), codec->area);
 }
 
 static room lay_out(const sm_codec *codec, size_t frames, float *scratch)

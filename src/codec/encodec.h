@@ -21,6 +21,16 @@ typedef struct sm_codec sm_codec;
 smitin_status sm_codec_new(sm_codec **codec, const sm_codec_config *config, sm_binder *binder,
                            smitin_error *error);
 
+/* The same without the encoder's weights, half of the codec, which only those need who have a clip
+ * to be heard: its tensors are looked up and their shapes and types checked, no more. Before
+ * sm_codec_bind_encoder the codec decodes but does not analyse. */
+smitin_status sm_codec_new_decoder(sm_codec **codec, const sm_codec_config *config,
+                                   sm_binder *binder, smitin_error *error);
+/* The rest, from the same weights in the same format, into the arena of this binder, which the
+ * codec must not outlive. After a failure, which the binder notes, it may be tried again. Nobody
+ * may analyse meanwhile; decoding is not disturbed. */
+void sm_codec_bind_encoder(sm_codec *codec, sm_binder *binder);
+
 /* ceil(samples / hop) */
 size_t sm_codec_frames(const sm_codec *codec, size_t samples);
 

@@ -77,13 +77,18 @@ typedef struct sm_codebook {
 
 struct sm_codec {
     sm_codec_config config;
-    int width; /* channels of the LSTM: filters * 2^ratios */
+    int width;   /* channels of the LSTM: filters * 2^ratios */
+    size_t area; /* floats of scratch that one tile of any layer takes; known here, so that nobody
+                  * looks at the encoder while it is bound */
     sm_half encoder, decoder;
     sm_codebook books[SM_MAX_CODEBOOKS];
 };
 
-/* Binding (bind.c). */
-void sm_codec_bind(sm_codec *codec, sm_binder *binder);
+/* Binding (bind.c): all, or all with an encoder that is only looked up. */
+void sm_codec_bind(sm_codec *codec, sm_binder *binder, bool encoder);
+
+/* Know `area`, once all layers are described (encodec.c). */
+void sm_codec_measure(sm_codec *codec);
 
 /* Frames lo.. of a signal of n frames; x points at frame lo. */
 typedef struct sm_span {

@@ -83,7 +83,7 @@ smitin_status sm_engine_bind(sm_t5 **t5, sm_codec **codec, sm_lm **lm,
                              const sm_model_config *config, sm_binder *binder, smitin_error *error)
 {
     SM_TRY(sm_t5_new(t5, &config->text, binder, error));
-    SM_TRY(sm_codec_new(codec, &config->codec, binder, error));
+    SM_TRY(sm_codec_new_decoder(codec, &config->codec, binder, error));
     SM_TRY(sm_lm_new(lm, &config->lm, config->text.hidden, binder, error));
     return sm_binder_finish(binder, "the model", error);
 }
@@ -101,6 +101,13 @@ smitin_status sm_engine_vocabulary(sm_tokenizer **tokenizer, const sm_checkpoint
     return SMITIN_OK;
 }
 
+void sm_engine_tidy(void)
+{
+#if defined(__GLIBC__)
+    (void)malloc_trim(0);
+#endif
+}
+
 /* Bind with `binder`, which knows where the weights come from. */
 static smitin_status bind_model(smitin_engine *engine, sm_binder *binder,
                                 const smitin_engine_options *options, smitin_error *error)
@@ -115,10 +122,7 @@ static smitin_status bind_model(smitin_engine *engine, sm_binder *binder,
     SM_TRY(
         sm_engine_bind(&engine->t5, &engine->codec, &engine->lm, &engine->config, binder, error));
     engine->parameters = binder->parameters;
-#if defined(__GLIBC__)
-    /* Binding frees tens of megabytes, which the C library would keep for a while. */
-    (void)malloc_trim(0);
-#endif
+    sm_engine_tidy();
     return SMITIN_OK;
 }
 
@@ -154,6 +158,8 @@ static smitin_status load_model(smitin_engine *engine, const smitin_engine_optio
     sm_binder_init_source(&binder, checkpoint.source, engine->arena);
     if (checkpoint.single) binder.fingerprint = checkpoint.fingerprint;
     SM_TRY_OR(bind_model(engine, &binder, options, error), status, done);
+    SM_TRY_OR(sm_encoder_new(&engine->encoder, engine->path, checkpoint.source, error), status,
+              done);
     status = sm_engine_vocabulary(&engine->tokenizer, &checkpoint, engine->path, error);
 done:
     sm_checkpoint_close(&checkpoint);
@@ -231,6 +237,7 @@ smitin_status smitin_engine_random(smitin_engine **out, const char *shape,
     engine->format = options->format;
     smitin_status status = sm_config_shape(&engine->config, shape, error);
     if (status == SMITIN_OK) status = bind_model(engine, &binder, options, error);
+    if (status == SMITIN_OK) status = sm_encoder_new(&engine->encoder, shape, NULL, error);
     if (status == SMITIN_OK) {
         *out = engine;
         return SMITIN_OK;
@@ -244,6 +251,7 @@ void smitin_engine_free(smitin_engine *engine)
     if (engine == NULL) return;
     sm_tokenizer_free(engine->tokenizer);
     sm_pool_free(engine->pool);
+    sm_encoder_free(engine->encoder);
     sm_arena_free(engine->arena);
     free(engine);
 }
@@ -269,7 +277,7 @@ void smitin_engine_info(const smitin_engine *engine, smitin_model_info *info)
     info->has_text = engine->tokenizer != NULL;
     info->has_melody = lm->chroma_length > 0;
     info->parameters = engine->parameters;
-    info->memory_bytes = sm_arena_bytes(engine->arena);
+    info->memory_bytes = sm_arena_bytes(engine->arena) + sm_encoder_bytes(engine->encoder);
     info->format = engine->format;
     info->step_bytes = sm_lm_step_bytes(engine->lm);
     snprintf(info->fingerprint, sizeof info->fingerprint, "%s", sm_lm_fingerprint(engine->lm));

@@ -15,8 +15,11 @@
 #include "../lm/lm.h"
 #include "../text/t5.h"
 
+typedef struct sm_encoder sm_encoder;
+
 struct smitin_engine {
-    sm_arena *arena; /* every weight */
+    sm_arena *arena;     /* every weight but those of the codec's encoder */
+    sm_encoder *encoder; /* these, once they are needed */
     sm_pool *pool;
     const sm_kernels *kernels;
     sm_model_config config;
@@ -42,6 +45,17 @@ smitin_status sm_engine_bind(sm_t5 **t5, sm_codec **codec, sm_lm **lm,
 /* The tokenizer of a checkpoint at `path`; NULL when it has none. */
 smitin_status sm_engine_vocabulary(sm_tokenizer **tokenizer, const sm_checkpoint *checkpoint,
                                    const char *path, smitin_error *error);
+
+/* Give back what binding has freed: tens of megabytes that the C library would keep for a while. */
+void sm_engine_tidy(void);
+
+/* The codec's encoder (encoder.c): whence it will come. `source` NULL: random weights. */
+smitin_status sm_encoder_new(sm_encoder **encoder, const char *path, const sm_source *source,
+                             smitin_error *error);
+void sm_encoder_free(sm_encoder *encoder); /* NULL is allowed */
+/* Before every use of sm_codec_analyse: have it in memory. Any thread may call it. */
+smitin_status sm_encoder_need(const struct smitin_engine *engine, smitin_error *error);
+size_t sm_encoder_bytes(sm_encoder *encoder); /* in memory now */
 
 /* T frames of the grid for `seconds`, at least 1. */
 int sm_engine_frames(const struct smitin_engine *engine, double seconds);

@@ -118,7 +118,7 @@ static smitin_status check_heads(const smitin_engine *engine, size_t frames, int
 smitin_status smitin_engine_mean_heads(const smitin_engine *engine, const float *clips, size_t N,
                                        size_t count, int columns, float *z, smitin_error *error)
 {
-    if (clips == NULL || z == NULL || N == 0 || count == 0)
+    if (clips == NULL || N == 0 || count == 0)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
                        "reading heads needs at least one clip of one sample");
     const sm_lm_config *lm = &engine->config.lm;
@@ -142,10 +142,10 @@ smitin_status smitin_engine_mean_heads(const smitin_engine *engine, const float 
             SM_TRY_OR(
                 pass_load(&p, engine, row, clips + (first + (size_t)row) * count, count, error),
                 status, done);
-        c.z = z + first * (size_t)lm->layers * c.layer_size;
+        if (z != NULL) c.z = z + first * (size_t)lm->layers * c.layer_size;
         sm_lm_state_reset(p.state);
-        sm_lm_forward(p.state, engine->kernels, engine->pool, p.tokens, (int)frames + 1, &tap, 1,
-                      NULL, NULL);
+        sm_lm_forward(p.state, engine->kernels, engine->pool, p.tokens, (int)frames + 1, &tap,
+                      z != NULL ? 1 : 0, NULL, NULL);
     }
 done:
     pass_free(&p);

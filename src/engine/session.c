@@ -17,11 +17,16 @@ void sm_session_pass(smitin_session *session, int columns, float *logits)
         memcpy(session->tokens + (size_t)row * used, grid->cells + (size_t)session->column * K,
                used * sizeof(int32_t));
     }
+    sm_profiler *profiler = &session->profiler;
+    sm_lm_state_profile(session->state, profiler->sums != NULL ? profiler : NULL);
+    sm_profile_lap(profiler, SMITIN_PART_REST, 0);
     for (int i = 0; i < session->knobs_count; i++)
         sm_steer_begin(session->knobs[i].steer, session->passed, columns);
+    if (session->knobs_count > 0) sm_profile_lap(profiler, SMITIN_PART_KNOBS, 0);
     sm_lm_forward(session->state, session->engine->kernels, session->engine->pool, session->tokens,
                   columns, session->taps, session->knobs_count, logits, NULL);
     for (int i = 0; i < session->knobs_count; i++) sm_steer_end(session->knobs[i].steer);
+    if (session->knobs_count > 0) sm_profile_lap(profiler, SMITIN_PART_KNOBS, 0);
     session->column += columns;
     session->passed += columns;
 }
@@ -81,6 +86,7 @@ smitin_status smitin_session_step(smitin_session *session, bool *done, smitin_er
         session->phase = SM_PHASE_DONE;
         return sm_fail(error, SMITIN_ERROR_STOPPED, "the session was stopped");
     }
+    sm_profile_begin(&session->profiler);
     if (session->phase == SM_PHASE_SETUP) {
         const smitin_status status = sm_session_start(session, error);
         session->phase = status == SMITIN_OK ? SM_PHASE_RUNNING : SM_PHASE_FAILED;
@@ -93,7 +99,9 @@ smitin_status smitin_session_step(smitin_session *session, bool *done, smitin_er
         if (status != SMITIN_OK) session->phase = SM_PHASE_FAILED;
         SM_TRY(status);
     }
+    sm_profile_lap(&session->profiler, SMITIN_PART_SAMPLING, 0);
     if (sm_window_step(session)) session->phase = SM_PHASE_DONE;
+    sm_profile_lap(&session->profiler, SMITIN_PART_REST, 0);
     if (done != NULL) *done = session->phase == SM_PHASE_DONE;
     return SMITIN_OK;
 }
@@ -109,6 +117,11 @@ smitin_status smitin_session_run(smitin_session *session, smitin_progress_callba
         if (!callback(user, &progress) && !done) smitin_session_stop(session);
     }
     return SMITIN_OK;
+}
+
+void smitin_session_profile(smitin_session *session, smitin_profile *profile)
+{
+    session->profiler.sums = profile;
 }
 
 bool smitin_session_turn(smitin_session *session, int knob, double alpha)

@@ -91,6 +91,7 @@ struct smitin_session {
     float *whole_scratch; /* of a whole decode, likewise */
     float *planar;        /* one channel of a read; C = 1: unused */
     float *codec_scratch; /* of a read */
+    sm_profiler profiler; /* of the steps; sums NULL: nobody asks */
     atomic_bool stop;
 };
 

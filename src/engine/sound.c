@@ -49,6 +49,7 @@ smitin_status sm_engine_encode_frames(const smitin_engine *engine, const float *
                                       size_t count, int32_t *codes, smitin_error *error)
 {
     SM_TRY(sm_engine_check_samples(engine, samples, count, error));
+    SM_TRY(sm_encoder_need(engine, error));
     const size_t C = (size_t)engine->config.lm.channels, length = count / C;
     const size_t K = (size_t)engine->config.codec.codebooks; /* of one channel */
     const size_t frames = sm_codec_frames(engine->codec, length);
@@ -121,6 +122,7 @@ smitin_status smitin_engine_latents(const smitin_engine *engine, const float *sa
                        "room for %zu numbers was given, but %zu frames have %zu", capacity, frames,
                        frames * width);
     SM_TRY(check_mono(samples, count, error));
+    SM_TRY(sm_encoder_need(engine, error));
     float *scratch = take_scratch(sm_codec_scratch(engine->codec, frames), error);
     if (scratch == NULL) return SMITIN_ERROR_MEMORY;
     sm_codec_analyse(engine->codec, engine->kernels, engine->pool, samples, count, latents,

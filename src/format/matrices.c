@@ -226,10 +226,8 @@ static bool bind_stack(sm_binder *binder, sm_matrix *out, int N, int M, char *na
     if (!find_parts(binder, &s, blocks)) return false;
     s.format = binder->as_file ? file_format(&s) : binder->format;
     if (table) s.format = table_format(&s, binder->as_file);
-    if (binder->list != NULL)
-        list_parts(binder, &s);
-    else if (!convert(binder, &s))
-        return false;
+    if (binder->list != NULL && !s.random) list_parts(binder, &s);
+    if (binder->list == NULL && !convert(binder, &s)) return false;
     for (int i = 0; i < s.count && !s.random; i++) {
         if (binder->watch != NULL) binder->watch(binder->watcher, s.parts[i]);
     }

@@ -167,7 +167,13 @@ static float *bind_copy(sm_binder *binder, const sm_tensor *tensor)
 static float *bind_named(sm_binder *binder, int dims, const int64_t *shape, const char *name,
                          sm_format format)
 {
-    if (binder->random) return bind_random(binder, dims, shape, name);
+    if (binder->random && binder->list == NULL) return bind_random(binder, dims, shape, name);
+    if (binder->random) {
+        uint64_t count = 1;
+        for (int i = 0; i < dims; i++) count *= (uint64_t)shape[i];
+        binder->parameters += count;
+        return NULL;
+    }
     const sm_tensor *tensor = sm_binder_tensor(binder, dims, shape, name);
     if (tensor == NULL) return NULL;
     float *out = NULL;

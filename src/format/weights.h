@@ -36,7 +36,8 @@ typedef struct sm_binder {
     void (*watch)(void *watcher, const sm_tensor *tensor);
     void *watcher;
     /* Set: tensors are looked up, checked and told of one by one, but nothing is copied. sm_bind
-     * gives NULL and sm_bind_matrix an empty matrix then, as on a miss, and nothing is noted. */
+     * gives NULL and sm_bind_matrix an empty matrix then, as on a miss, and nothing is noted. Of
+     * random weights nothing is told. */
     void (*list)(void *lister, const sm_bound *bound);
     void *lister;
     /* Of the decoder, where the file states it as its numbers are rounded; NULL: it is taken. */

@@ -20,6 +20,13 @@ smitin_status sm_matrix_size(sm_packed_size *size, sm_format format, int N, int 
     return SMITIN_OK;
 }
 
+size_t sm_matrix_bytes(const sm_matrix *w)
+{
+    sm_packed_size size = {0, 0};
+    (void)sm_matrix_size(&size, w->format, w->N, w->M, NULL); /* it has been taken before */
+    return size.codes + 2 * size.scales;
+}
+
 static smitin_status refuse(sm_format format, int n, int m, smitin_error *error)
 {
     return sm_fail(error, SMITIN_ERROR_MODEL,

@@ -31,6 +31,9 @@ static inline sm_packed sm_matrix_packed(const sm_matrix *w)
 smitin_status sm_matrix_size(sm_packed_size *size, sm_format format, int N, int M,
                              smitin_error *error);
 
+/* Bytes of a matrix that a product with it reads; 0 where there is none. */
+size_t sm_matrix_bytes(const sm_matrix *w);
+
 /* Store rows n0..n1-1, given as f32 [n1 - n0, M], into the arrays of a whole matrix [N, M]; n0 is a
  * multiple of 16, and n1 too or N, so that threads may share the work. Fails with
  * SMITIN_ERROR_MODEL for a weight that is not finite or too large for the format. */

@@ -24,6 +24,18 @@ typedef struct pass {
     int taps_count;
 } pass;
 
+/* The time since the last lap was that of `part`, which read `bytes`. */
+static void lap(const pass *p, smitin_part part, size_t bytes)
+{
+    if (p->state->profiler != NULL) sm_profile_lap(p->state->profiler, part, bytes);
+}
+
+/* The same of a product with `w`. */
+static void lap_product(const pass *p, smitin_part part, const sm_matrix *w)
+{
+    if (p->state->profiler != NULL) sm_profile_lap(p->state->profiler, part, sm_matrix_bytes(w));
+}
+
 /* Where column t of row r stands in the sequence that the row attends to. */
 static int place(const pass *p, int r, int t)
 {
@@ -144,6 +156,20 @@ static void attend_task(void *context, int worker, int first, int last)
     }
 }
 
+/* The same of attention in rows first..last-1: every key and value once. */
+static void lap_attention(const pass *p, smitin_part part, const attend_job *job, int first,
+                          int last)
+{
+    const sm_cache *cache = job->cache;
+    size_t bytes = 0;
+    if (p->state->profiler == NULL) return;
+    for (int r = first; r < last; r++) {
+        const int reach = job->text != NULL ? job->text[r] : place(p, r, p->T - 1) + 1;
+        bytes += sm_cache_bytes(cache->format, (size_t)p->H, reach, p->D);
+    }
+    sm_profile_lap(p->state->profiler, part, bytes);
+}
+
 static void visit_taps(const pass *p, int layer)
 {
     const sm_tap_site site = {.layer = layer, .column = p->start, .columns = p->T, .rows = p->R};
@@ -180,19 +206,31 @@ static void self_attention(const pass *p, int layer)
     const int rows = p->R * p->T;
     const size_t d = (size_t)p->d, run = first_run(p, layer);
     sm_norm_run(&p->crew, s->y, d, s->x, d, w->self_norm.weight, w->self_norm.bias, rows, p->d);
+    lap(p, SMITIN_PART_NORMS, 0);
     project(p, s->a, s->y, &w->qkv, rows);
+    lap_product(p, SMITIN_PART_QKV, &w->qkv);
     store_job store = {p, run};
     sm_pool_run(p->crew.pool, store_task, &store, rows, sm_grain(8.0 * p->d));
+    lap(p, SMITIN_PART_STORE, 0);
 
     const int slots = least(p->T, s->slots);
     attend_job attend = {p, &s->cache, run, 3 * d, NULL, slots, 0};
     const double columns = (double)p->T / slots; /* of one item */
     sm_pool_run(p->crew.pool, attend_task, &attend, p->R * p->H * slots,
                 sm_grain(2.0 * p->D * (place(p, 0, 0) + 0.5 * p->T) * columns));
-    visit_taps(p, layer);
+    lap_attention(p, SMITIN_PART_ATTENTION, &attend, 0, p->R);
+    if (p->taps_count > 0) {
+        visit_taps(p, layer);
+        lap(p, SMITIN_PART_KNOBS, 0);
+    }
     project(p, s->a, s->z, &w->out, rows);
-    push_taps(p, layer);
+    lap_product(p, SMITIN_PART_OUT, &w->out);
+    if (p->taps_count > 0) {
+        push_taps(p, layer);
+        lap(p, SMITIN_PART_KNOBS, 0);
+    }
     add_rows(s->x, s->a, (size_t)rows * d);
+    lap(p, SMITIN_PART_SUMS, 0);
 }
 
 /* Rows first..last-1, all with a condition: x += W_O attend(q from LN(x), keys and values of the
@@ -206,14 +244,19 @@ static void cross_rows(const pass *p, int layer, int first, int last)
     const int rows = (last - first) * p->T, slots = least(p->T, s->slots);
     sm_norm_run(&p->crew, s->y + at, d, s->x + at, d, w->cross_norm.weight, w->cross_norm.bias,
                 rows, p->d);
+    lap(p, SMITIN_PART_NORMS, 0);
     project(p, s->a + at, s->y + at, &w->cross_q, rows);
+    lap_product(p, SMITIN_PART_CROSS_Q, &w->cross_q);
     attend_job attend = {p, &s->cross, first_run(p, layer), d, s->text, slots, first};
     double cost = 0.0; /* of one item, on average */
     for (int r = first; r < last; r++) cost += 2.0 * p->D * s->text[r] * p->T / slots;
     sm_pool_run(p->crew.pool, attend_task, &attend, (last - first) * p->H * slots,
                 sm_grain(cost / (last - first)));
+    lap_attention(p, SMITIN_PART_CROSS_ATTENTION, &attend, first, last);
     project(p, s->a + at, s->z + at, &w->cross_out, rows);
+    lap_product(p, SMITIN_PART_CROSS_OUT, &w->cross_out);
     add_rows(s->x + at, s->a + at, (size_t)rows * d);
+    lap(p, SMITIN_PART_SUMS, 0);
 }
 
 static void cross_attention(const pass *p, int layer)
@@ -235,11 +278,15 @@ static void feed_forward(const pass *p, int layer)
     const size_t d = (size_t)p->d, ffn = (size_t)p->lm->config.ffn;
     const int rows = p->R * p->T;
     sm_norm_run(&p->crew, s->y, d, s->x, d, w->norm.weight, w->norm.bias, rows, p->d);
+    lap(p, SMITIN_PART_NORMS, 0);
     const sm_linear up = {
         .y = s->f, .ldy = ffn, .x = s->y, .ldx = d, .w = &w->fc1, .rows = rows, .after = SM_GELU};
     sm_linear_run(&p->crew, &up);
+    lap_product(p, SMITIN_PART_FC1, &w->fc1);
     project(p, s->a, s->f, &w->fc2, rows);
+    lap_product(p, SMITIN_PART_FC2, &w->fc2);
     add_rows(s->x, s->a, (size_t)rows * d);
+    lap(p, SMITIN_PART_SUMS, 0);
 }
 
 /* Logits [rows, K, V] of rows of x that lie `ldx` apart. */
@@ -247,7 +294,9 @@ static void predict(const pass *p, const float *x, size_t ldx, int rows, float *
 {
     const sm_norm *norm = &p->lm->norm;
     sm_norm_run(&p->crew, p->state->y, (size_t)p->d, x, ldx, norm->weight, norm->bias, rows, p->d);
+    lap(p, SMITIN_PART_NORMS, 0);
     project(p, logits, p->state->y, &p->lm->heads, rows);
+    lap_product(p, SMITIN_PART_LOGITS, &p->lm->heads);
 }
 
 static pass new_pass(sm_lm_state *state, const sm_kernels *kernels, sm_pool *pool)
@@ -322,6 +371,7 @@ void sm_lm_forward(sm_lm_state *state, const sm_kernels *kernels, sm_pool *pool,
     p.taps = taps;
     p.taps_count = taps_count;
     embed(&p, tokens);
+    lap(&p, SMITIN_PART_EMBED, 0);
     for (int layer = 0; layer < lm->config.layers; layer++) {
         self_attention(&p, layer);
         cross_attention(&p, layer);

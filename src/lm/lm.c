@@ -175,20 +175,14 @@ const char *sm_lm_fingerprint(const sm_lm *lm)
     return lm->fingerprint;
 }
 
-static size_t bytes_of(const sm_matrix *w)
-{
-    sm_packed_size size = {0, 0};
-    (void)sm_matrix_size(&size, w->format, w->N, w->M, NULL); /* it has been taken before */
-    return size.codes + 2 * size.scales;
-}
-
 size_t sm_lm_step_bytes(const sm_lm *lm)
 {
-    size_t bytes = bytes_of(&lm->heads);
+    size_t bytes = sm_matrix_bytes(&lm->heads);
     for (int i = 0; i < lm->config.layers; i++) {
         const sm_lm_layer *w = &lm->layers[i];
-        bytes += bytes_of(&w->qkv) + bytes_of(&w->out) + bytes_of(&w->cross_q) +
-                 bytes_of(&w->cross_out) + bytes_of(&w->fc1) + bytes_of(&w->fc2);
+        bytes += sm_matrix_bytes(&w->qkv) + sm_matrix_bytes(&w->out) +
+                 sm_matrix_bytes(&w->cross_q) + sm_matrix_bytes(&w->cross_out) +
+                 sm_matrix_bytes(&w->fc1) + sm_matrix_bytes(&w->fc2);
     }
     return bytes;
 }

@@ -9,6 +9,7 @@
 #include "../format/config.h"
 #include "../format/weights.h"
 #include "../kernels/kernels.h"
+#include "profile.h"
 #include "tap.h"
 
 typedef struct sm_lm sm_lm;
@@ -57,6 +58,10 @@ void sm_lm_state_free(sm_lm_state *state); /* NULL is allowed */
 /* Back to column 0; conditions are kept. */
 void sm_lm_state_reset(sm_lm_state *state);
 int sm_lm_state_column(const sm_lm_state *state);
+
+/* The stopwatch of the passes of sm_lm_forward from here on; NULL, as in a new state: none. Its
+ * owner outlives the state's passes. */
+void sm_lm_state_profile(sm_lm_state *state, sm_profiler *profiler);
 
 /* Condition `row` on T5's output [tokens, text_hidden]; tokens 0 = none (cross-attention is then
  * skipped, which is exact for the null condition). tokens <= max_text. The condition is kept until

@@ -57,9 +57,10 @@ struct sm_lm_state {
     float *f;         /* ffn */
     float *scores;    /* [R, H, slots, longest run of either cache] */
     int scores_length;
-    float *text_states; /* [max_text, d], or [max_prefix, d]: a condition after the projection */
-    float *text_kv;     /* [max_text, 2 d]: its keys and values in one layer */
-    sm_block *blocks;   /* of sm_crew; NULL when no matrix is packed */
+    float *text_states;    /* [max_text, d], or [max_prefix, d]: a condition after the projection */
+    float *text_kv;        /* [max_text, 2 d]: its keys and values in one layer */
+    sm_profiler *profiler; /* NULL: none */
+    sm_block *blocks;      /* of sm_crew; NULL when no matrix is packed */
 };
 
 /* T5's output [tokens, text_hidden] -> states [tokens, d] (state.c). */

@@ -146,6 +146,11 @@ int sm_lm_state_column(const sm_lm_state *state)
     return state->column;
 }
 
+void sm_lm_state_profile(sm_lm_state *state, sm_profiler *profiler)
+{
+    state->profiler = profiler;
+}
+
 typedef struct text_job {
     const sm_kernels *kernels;
     const sm_lm_state *state;

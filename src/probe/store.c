@@ -258,17 +258,24 @@ static smitin_status take_folder(sm_store *store, smitin_error *error)
     return SMITIN_OK;
 }
 
-/* What a killed run left under temporary names. */
+/* Whether it is one of sm_file_write's temporary names, which end in ".PID-N.tmp". */
+static bool is_temporary(const char *name)
+{
+    const size_t length = strlen(name), tail = strlen(".tmp");
+    if (length <= tail || strcmp(name + length - tail, ".tmp") != 0) return false;
+    size_t at = length - tail;
+    while (at > 0 && strchr("0123456789-", name[at - 1]) != NULL) at--;
+    return at > 0 && name[at - 1] == '.' && memchr(name + at, '-', length - tail - at) != NULL;
+}
+
+/* What a killed run left under temporary names: nobody else writes here while the folder is held.
+ */
 static void sweep(const sm_store *store)
 {
     DIR *folder = opendir(store->folder);
     if (folder == NULL) return;
-    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-        const char *name = entry->d_name, *dot = strrchr(name, '.');
-        const bool ours =
-            strncmp(name, "activations-", 12) == 0 || strncmp(name, "manifest.json.", 14) == 0;
-        if (ours && dot != NULL && strcmp(dot, ".tmp") == 0) unlinkat(store->lock, name, 0);
-    }
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder))
+        if (is_temporary(entry->d_name)) unlinkat(store->lock, entry->d_name, 0);
     closedir(folder);
 }
 
@@ -337,6 +344,22 @@ smitin_status sm_store_write(sm_store *store, size_t shard, const float *z, smit
     SM_TRY(sm_npy_write(path, SM_F32, 3, shape, z, error));
     s->done = true;
     return write_manifest(store, error);
+}
+
+void sm_store_discard(sm_store *store)
+{
+    char name[40];
+    if (store == NULL) return;
+    if (store->folder != NULL && store->lock >= 0) {
+        sweep(store);
+        for (size_t i = 0; i < store->shards_count; i++) {
+            shard_name(i, name);
+            unlinkat(store->lock, name, 0);
+        }
+        unlinkat(store->lock, "manifest.json", 0);
+        rmdir(store->folder);
+    }
+    sm_store_free(store);
 }
 
 /* ---- Reading ---- */

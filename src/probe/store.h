@@ -68,6 +68,10 @@ smitin_status sm_store_skip(sm_store *store, size_t clip, const char *why, smiti
 /* Write a shard, z [rows, L, H * D] of its clips that were heard, and the manifest. */
 smitin_status sm_store_write(sm_store *store, size_t shard, const float *z, smitin_error *error);
 
+/* Remove what an extraction that was begun has stored, and its folder if nothing else lies in it;
+ * frees the store. NULL is allowed. */
+void sm_store_discard(sm_store *store);
+
 /* Of an opened store: clips that were heard, in the plan's order, and one layer of some of them: x
  * [count, H * D]. */
 size_t sm_store_rows(const sm_store *store);

@@ -6,14 +6,17 @@ import json
 import math
 import os
 import pathlib
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import wave
 
 SMITIN, MODEL = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+MINI = pathlib.Path(__file__).resolve().parents[2] / "models" / "mini"
 RATE = 2000  # of the tiny model
 
 
@@ -113,6 +116,18 @@ class Bench(Case):
                         "decode_times_real_time", "encode_times_real_time", "step_p50_seconds", "probe_clips_per_second",
                         "prompt_frames_per_second", "prompt_operations_per_second"):
                 self.assertGreater(one[key], 0, key)
+            self.assertLessEqual(first["share_lower_quartile"], first["share_of_reading"])
+            self.assertLessEqual(first["share_of_reading"], first["share_upper_quartile"])
+            self.assertGreater(first["read_bytes_per_second"], 1e7)
+            self.assertNotIn("profile", first)
+            self.assertGreater(one["keeping_heads_share_of_pass"], -1)
+            whole = one["text_to_wav"]  # the model has 253 frames
+            self.assertAlmostEqual(whole["seconds"], 253 / figures["frame_rate"], 6)
+            parts = sum(whole[part + "_seconds"] for part in ("text", "steps", "codec", "file"))
+            self.assertLessEqual(parts, whole["whole_seconds"] + 1e-9)
+            self.assertLess(whole["sampling_seconds"], whole["steps_seconds"])
+            self.assertAlmostEqual(whole["times_real_time"], whole["seconds"] / whole["whole_seconds"], 3)
+            self.assertGreater(whole["bound_times_real_time"], 0)
             self.assertGreater(one["four_knobs_share_of_step"], -1)
             self.assertLessEqual(one["step_p50_seconds"], one["step_p95_seconds"])
             self.assertLessEqual(one["step_p95_seconds"], one["step_p99_seconds"])
@@ -123,6 +138,43 @@ class Bench(Case):
         self.assertIn(b"1 row,", result.stdout)
         self.assertEqual([line.split()[0] for line in result.stdout.splitlines() if line.startswith(b"q")], [b"q8"] * 2)
         self.assert_left()
+
+    def test_profile(self):
+        """Parts add up to a step and their bytes to what a step has to read; the table has a line for each."""
+        arguments = ("bench", "-m", MODEL, "--steps", 12, "--profile", "-q", "f16", "-t", 2)
+        result = smitin(*arguments, "--json", "--quiet", folder=self.folder)
+        self.assertEqual((result.returncode, result.stderr), (0, b""))
+        one, = json.loads(result.stdout)["formats"]
+        self.assertNotIn("text_to_wav", one)
+        at = one["positions"][0]
+        parts = {p["part"]: p for p in at["profile"]}
+        for name in ("q, k, v", "attention", "out", "cross q", "cross out", "fc1", "fc2", "logits"):
+            self.assertGreater(parts[name]["bytes"], 0, name)
+            self.assertGreater(parts[name]["seconds"], 0, name)
+        self.assertGreater(parts["sampling"]["seconds"], 0)
+        self.assertEqual(parts["knobs"]["seconds"], 0)
+        seconds = sum(p["seconds"] for p in at["profile"]) * at["steps_per_second"]
+        self.assertTrue(0.3 < seconds < 3, seconds)  # steps of the middle half against the median
+        total = sum(p["bytes"] for p in at["profile"]) - parts["cross attention"]["bytes"]
+        self.assertAlmostEqual(total / at["bytes_per_step"], 1, delta=0.05)  # at 10, and some steps around it
+        self.assertNotIn("profile", one["positions"][3])
+        result = smitin(*arguments, folder=self.folder)
+        lines = result.stdout.decode().splitlines()
+        for name in ("q, k, v", "into the cache", "cross attention", "sampling", "a step"):
+            self.assertEqual(len([line for line in lines if line.startswith(name + " ")]), 1, name)
+        self.assertFalse([line for line in lines if line.startswith("knobs ")])
+        self.assert_left()
+
+    def test_scratch_files(self):
+        """They lie where TMPDIR says and do not stay; where there is no room it is said."""
+        place = self.folder / "scratch"
+        place.mkdir()
+        arguments = [SMITIN, "bench", "-m", MODEL, "--steps", "3", "-q", "q8", "--full", "--quiet"]
+        result = subprocess.run(arguments, capture_output=True, env={**os.environ, "TMPDIR": str(place)})
+        self.assertEqual((result.returncode, list(place.iterdir())), (0, []), result.stderr)
+        place.rmdir()
+        result = subprocess.run(arguments, capture_output=True, env={**os.environ, "TMPDIR": str(place)})
+        self.assert_refused(result, 1, "TMPDIR")
 
     def test_silly_flags(self):
         for arguments, word in ((["--shape", "tiny"], "musicgen-small"), (["-q", "q3"], "q4"), (["--steps", 0], "--steps"),
@@ -146,6 +198,55 @@ class Generate(Case):
         self.assertEqual(settings["seed"], 5)
         self.assertEqual(len(settings["fingerprint"]), 64)
         self.assert_left("a.wav", "b.wav", "c.wav", "a.json", "b.json", "c.json")
+
+    def interrupt(self, arguments, number, is_time):
+        """Begin to generate with the mini model, send a signal when it is time; exit code and message."""
+        process = subprocess.Popen([SMITIN, "generate", "-m", MINI, "-t", "1", *map(str, arguments)], cwd=self.folder,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        until = time.time() + 60
+        while not is_time(process) and process.poll() is None and time.time() < until:
+            time.sleep(0.001)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+        return process.returncode, errors.decode().splitlines()
+
+    def test_interrupt(self):
+        """While music is made, decoded or played: one message, the signal's exit code, and nothing half-written."""
+        (self.folder / "old.wav").write_bytes(b"of another time")
+        said = ["smitin: interrupted; nothing half-written is left"]
+
+        def writes(process):
+            return any(p.suffix == ".tmp" for p in self.folder.iterdir())
+
+        def makes(process):  # it is loaded, as it catches the signal, and has minutes of music to make
+            status = pathlib.Path("/proc/%d/status" % process.pid).read_text()
+            return int(status.split("SigCgt:")[1].split()[0], 16) >> (signal.SIGTERM - 1) & 1
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(number):
+                self.assertEqual(self.interrupt(["-d", 600, "-o", "old.wav"], number, makes), (128 + number, said))
+                self.assert_left("old.wav")
+        self.assertEqual(self.interrupt(["-d", 30, "-o", "old.wav"], signal.SIGINT, writes), (130, said))
+        self.assert_left("old.wav")
+        self.assertEqual((self.folder / "old.wav").read_bytes(), b"of another time")
+        self.assertEqual(self.interrupt(["-d", 600, "-o", "-"], signal.SIGINT, lambda p: p.stdout.read(100)), (130, said))
+
+    def test_whole_pieces_stay(self):
+        first = self.folder / "piece-000.json"
+        code, said = self.interrupt(["-d", 20, "-b", 4, "-o", "."], signal.SIGINT, lambda p: first.exists())
+        self.assertEqual((code, said[-1]), (130, "smitin: interrupted; nothing half-written is left"))
+        left = sorted(p.name for p in self.folder.iterdir())
+        self.assertEqual(left, ["piece-%03d.%s" % (i, s) for i in range(len(left) // 2) for s in ("json", "wav")])
+        self.assertLess(len(left), 8)
+        with wave.open(str(self.folder / "piece-000.wav")) as file:
+            self.assertEqual(file.getnframes(), 20 * file.getframerate())
+
+    def test_folders_are_made(self):
+        result = self.generate("--quiet", "-o", "a/b/c/")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertTrue((self.folder / "a" / "b" / "c" / "piece.wav").exists())
+        (self.folder / "file").write_bytes(b"")
+        self.assert_refused(self.generate("-o", "file/b/c/"), 1, "file/b/c/")
 
     def test_formats(self):
         """Every format plays; the settings name it; one thread and three make the same."""
@@ -709,6 +810,62 @@ class Knobs(Case):
         self.assertEqual(self.train("-o", "a.knob.safetensors", "-t", "1").returncode, 0)
         self.assertEqual(self.train("-o", "b.knob.safetensors", "-t", "2").returncode, 0)
         self.assertEqual((self.folder / "a.knob.safetensors").read_bytes(), (self.folder / "b.knob.safetensors").read_bytes())
+
+    def kill_training_at(self, name):
+        """Begin to train a knob, and kill it as soon as its store holds `name`."""
+        process = subprocess.Popen([SMITIN, *self.long_training], cwd=self.folder, stderr=subprocess.PIPE)
+        until = time.time() + 60
+        while not (self.folder / "low.knob.partial" / name).exists() and process.poll() is None and time.time() < until:
+            time.sleep(0.0005)
+        process.send_signal(signal.SIGKILL)
+        errors = process.communicate()[1]
+        self.assertEqual(process.returncode, -signal.SIGKILL, errors)
+
+    long_training = ["knob", "train", "-m", MODEL, "--with", "with", "--without", "without", "--name", "low", "-t", "1",
+                     "--clip-seconds", "0.2", "--pairs", "60", "--calibrate-pieces", "4", "--calibrate-seconds", "4"]
+
+    def test_killed_training_goes_on(self):
+        """What was heard is not heard again, wherever it was killed, and the knob has the bytes of an undisturbed run."""
+        whole = smitin(*self.long_training, "-o", "whole.knob.safetensors", folder=self.folder)
+        self.assertEqual(whole.returncode, 0, whole.stderr)
+        self.assertNotIn(b"were heard before", whole.stderr)
+        self.kill_training_at("activations-00001.npy")
+        store = self.folder / "low.knob.partial"
+        made = {s["file"]: (store / s["file"]).stat().st_mtime_ns for s in json.loads((store / "manifest.json").read_text())["shards"]}
+        self.assertIn("activations-00000.npy", made)
+        self.assertFalse((self.folder / "low.knob.safetensors").exists())
+        self.kill_training_at("draft.knob.safetensors")
+        for name, when in made.items():
+            self.assertEqual((store / name).stat().st_mtime_ns, when, "a finished shard was made again")
+        self.assertFalse((self.folder / "low.knob.safetensors").exists())  # it was not calibrated
+        (store / "draft.knob.safetensors.4711-0.tmp").write_bytes(b"of a run that was killed while it wrote")
+        last = smitin(*self.long_training, folder=self.folder)
+        self.assertEqual(last.returncode, 0, last.stderr)
+        self.assertRegex(last.stderr.decode(), r"low.knob.partial: (\d+) of \1 clips were heard before")
+        for suffix in ("safetensors", "csv"):
+            self.assertEqual((self.folder / ("low.knob." + suffix)).read_bytes(),
+                             (self.folder / ("whole.knob." + suffix)).read_bytes(), suffix)
+        self.assert_left("with", "without", *(n + ".knob." + s for n in ("low", "whole") for s in ("csv", "png", "safetensors")))
+
+    def test_what_others_heard_is_refused(self):
+        self.kill_training_at("activations-00001.npy")
+        for arguments, said in ((["--clip-seconds", "0.3"], "clips of 0.2 s, not 0.3 s"), (["-q", "q8"], "weights as"),
+                                (["--seed", "7"], "other clips"), (["--pairs", "50"], "clips in shards of 32")):
+            with self.subTest(arguments):
+                self.assert_refused(smitin(*self.long_training, *arguments, "--quiet", folder=self.folder), 1, said, "remove that one")
+        for file in (self.folder / "with").iterdir():  # other music under the same names
+            write_wav(file, tone(3, RATE, 90, 0.8))
+        result = smitin(*self.long_training, folder=self.folder)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"is not what it was", result.stderr.splitlines()[-1])
+        self.assertTrue((self.folder / "low.knob.partial" / "activations-00000.npy").exists())
+
+    def test_nothing_heard_nothing_left(self):
+        for kind in ("with", "without"):
+            for file in (self.folder / kind).iterdir():
+                write_wav(file, tone(13, RATE, 60.0 + 10 * int(file.stem), 0.5))
+        self.assert_refused(self.train("--clip-seconds", "6", "--pairs", "4", "--quiet"), 2, "hears at most", "--clip-seconds")
+        self.assert_left("with", "without")
 
     def test_bad_data(self):
         self.assert_refused(smitin("knob", "train", "-m", MODEL, "--with", "with", folder=self.folder), 2, "--without")

@@ -192,8 +192,8 @@ class Convert(cli.Case):
                     time.sleep(0.001)
                 process.send_signal(number)
                 _, errors = process.communicate(timeout=60)
-                self.assertEqual(process.returncode, 1, errors)
-                self.assertIn(b"stopped", errors)
+                self.assertEqual(process.returncode, 128 + number, errors)
+                self.assertIn(b"interrupted", errors)
                 self.assert_left()
 
     def test_refusals(self):

@@ -231,6 +231,53 @@ static void an_empty_direction_is_refused(void **context)
     fixture_close(&f);
 }
 
+/* Weights of the file, or random ones. */
+static void begin_binder(sm_binder *binder, const fixture *f, bool random, sm_arena *arena)
+{
+    if (random)
+        sm_binder_init_random(binder, arena);
+    else
+        sm_binder_init(binder, f->file, arena);
+    binder->format = SM_FORMAT_F16;
+}
+
+/* An encoder that is bound later hears what one hears that is bound with the decoder. */
+static void an_encoder_that_comes_later_is_the_same(void **context)
+{
+    (void)context;
+    fixture f;
+    smitin_error error;
+    fixture_open(&f, 2);
+    float *samples = golden_copy(&f, "samples", 1013);
+    for (int random = 0; random < 2; random++) {
+        sm_binder binders[2], later;
+        sm_codec *codecs[2] = {NULL, NULL};
+        sm_arena *arenas[3];
+        for (int i = 0; i < 3; i++) assert_non_null(arenas[i] = sm_arena_new());
+        for (int i = 0; i < 2; i++) begin_binder(&binders[i], &f, random == 1, arenas[i]);
+        begin_binder(&later, &f, random == 1, arenas[2]);
+        ASSERT_OK(sm_codec_new(&codecs[0], &f.config.codec, &binders[0], &error));
+        ASSERT_OK(sm_codec_new_decoder(&codecs[1], &f.config.codec, &binders[1], &error));
+        for (int i = 0; i < 2; i++) ASSERT_OK(sm_binder_finish(&binders[i], "the codec", &error));
+        assert_int_equal(binders[0].parameters, binders[1].parameters);
+        assert_true(sm_arena_bytes(arenas[1]) < sm_arena_bytes(arenas[0]));
+        assert_int_equal(sm_codec_scratch(codecs[0], 9), sm_codec_scratch(codecs[1], 9));
+        for (int again = 0; again < 2; again++) sm_codec_bind_encoder(codecs[1], &later);
+        ASSERT_OK(sm_binder_finish(&later, "the encoder", &error));
+        result whole = both_ways(&f, codecs[0], samples, 1013);
+        result halves = both_ways(&f, codecs[1], samples, 1013);
+        assert_memory_equal(whole.latents, halves.latents,
+                            whole.frames * (size_t)f.config.codec.hidden * sizeof(float));
+        assert_memory_equal(whole.audio, halves.audio,
+                            whole.frames * (size_t)f.config.codec.hop * sizeof(float));
+        result_free(&whole);
+        result_free(&halves);
+        for (int i = 0; i < 3; i++) sm_arena_free(arenas[i]);
+    }
+    free(samples);
+    fixture_close(&f);
+}
+
 static void other_codecs_are_refused(void **context)
 {
     (void)context;
@@ -267,6 +314,7 @@ int main(void)
         cmocka_unit_test(a_unit_shortcut_changes_nothing),
         cmocka_unit_test(a_missing_lstm_tensor_is_named),
         cmocka_unit_test(an_empty_direction_is_refused),
+        cmocka_unit_test(an_encoder_that_comes_later_is_the_same),
         cmocka_unit_test(other_codecs_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

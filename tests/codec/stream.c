@@ -195,6 +195,7 @@ static sm_codec *random_decoder(sm_arena *arena, const sm_codec_config *config)
     for (int q = 0; q < config->codebooks; q++)
         codec->books[q].embed =
             random_floats(arena, config->codebook_size * config->hidden, config->codebooks);
+    sm_codec_measure(codec);
     return codec;
 }
 
