@@ -33,7 +33,7 @@ def load_state(net, path):
     try:
         net.load_state_dict(importlib.import_module("torch").load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # torch has many
-        fail("%s does not hold this net's weights: %s" % (path, str(error).splitlines()[0]))
+        fail("%s does not hold this net's weights: %s" % (path, " ".join(str(error).split())[:300]))
 
 
 # ---- Clips ----

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Tables of outside recognisers: all of examples/recognisers but the nets. Usage: recognisers.py SMITIN [TEST ...]"""
 import csv
+import json
 import math
 import os
 import pathlib
@@ -14,7 +15,8 @@ import wave
 
 try:
     import numpy
-    import scipy
+    import scipy.io.wavfile
+    import scipy.stats
 except ImportError:
     print("there is no numpy or no scipy; on Debian: apt install python3-numpy python3-scipy")
     sys.exit(77)  # skipped
@@ -140,6 +142,18 @@ class Tables(unittest.TestCase):
         self.assertEqual((self.folder / "one.csv").read_bytes(), (self.folder / "ears.csv").read_bytes())
         self.run_net("clips", "-o", "random.csv", "--batch", "3", "--random-weights", "--trait", "loud", "--trait", "mine=2")
         self.assertEqual(list(self.rows("random.csv")[0]), ["file", "ears_untrained_loud", "ears_untrained_mine"])
+
+    def test_spearman_is_scipys(self):
+        """Of tables with and without ties, long and short, up and down."""
+        random = numpy.random.default_rng(1)
+        for n, decimals, slope in ((200, 9, 1.0), (50, 1, -0.5), (30, 0, 0.3), (3, 9, 1.0), (40, 1, 0.0)):
+            x = numpy.round(random.standard_normal(n), decimals)
+            y = numpy.round(slope * x + random.standard_normal(n), decimals)
+            for name, values in (("x", x), ("y", y)):
+                (self.folder / (name + ".csv")).write_text("file,%s\n" % name + "".join("%d,%.9f\n" % p for p in enumerate(values)))
+            row, = json.loads(self.smitin("correlate", "x.csv", "y.csv", "--x", "x", "--y", "y", "--json"))
+            self.assertEqual(row["n"], n)
+            self.assertAlmostEqual(row["spearman"], scipy.stats.spearmanr(x, y).statistic, delta=6e-8)  # seven digits are printed
 
     def test_refusals(self):
         self.smitin("export", "made", "-o", "clips")
