@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import time
 
@@ -52,8 +53,14 @@ def wait_until(condition, what, seconds=120):
         time.sleep(0.02)
 
 
+def kill_process(word, variable):
+    """SIGKILL to the smitin whose command line has the word and whose environment has the NAME=VALUE."""
+    wait_until(lambda: find_process(word, variable), variable)
+    os.kill(find_process(word, variable), signal.SIGKILL)
+
+
 def find_process(word, variable):
-    """The first process whose command line has the word and whose environment has the NAME=VALUE, or None."""
+    """Its number, or None while there is none."""
     for folder in pathlib.Path("/proc").iterdir():
         try:
             words = (folder / "cmdline").read_bytes().split(b"\0") if folder.name.isdigit() else []

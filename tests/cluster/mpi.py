@@ -5,7 +5,6 @@ import collections
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -52,7 +51,7 @@ class Ranks(unittest.TestCase):
         out = self.folder / (launcher + "-killed")
         process = self.start(launcher, out.name)
         common.wait_until(lambda: len(common.rows(out)) >= 2, "two pieces")
-        os.kill(common.find_process(str(out), LAUNCHERS[launcher][1] + "=2"), signal.SIGKILL)
+        common.kill_process(str(out), LAUNCHERS[launcher][1] + "=2")
         text = process.communicate()[0].decode()
         self.assertNotEqual(process.returncode, 0, text)
         there = common.rows(out)

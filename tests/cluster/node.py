@@ -38,6 +38,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 MpiDefault=none
 KillWait=2
+MinJobAge=3600
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=0,bf_interval=1
 SlurmdParameters=config_overrides
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cores} RealMemory=65536 State=UNKNOWN
@@ -106,7 +107,7 @@ class Node:
         return result.stdout.decode().strip() if result.returncode == 0 else ""
 
     def wait(self, condition):
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not condition():
             ended = [d.args[0] for d in self.daemons if d.poll() is not None]
             if ended or time.monotonic() > deadline:
