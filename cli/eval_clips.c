@@ -203,7 +203,8 @@ int command_eval_export(int argc, char **argv)
         printf("smitin eval export [OPTIONS] -o DIR FILE-OR-FOLDER...\n\n"
                "Clips for recognisers from elsewhere, and manifest.csv, which names the piece and "
                "the condition (its folder) of every\nclip, its loudness before and after and its "
-               "peak. A table of theirs with a column \"file\" is what eval correlate joins.\n\n");
+               "peak. A table of theirs with a column \"file\" is what eval correlate "
+               "joins;\nexamples/recognisers makes such tables.\n\n");
         options_print(specs, count);
     } else if (code == EXIT_DONE) {
         o->clip.seconds = seconds > 0.0 ? seconds : -1.0;

@@ -84,5 +84,8 @@ int shard_find(shard *out, const char *text)
     if (getenv("OMPI_COMM_WORLD_RANK") != NULL)
         return of_rank(out, "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE");
     if (getenv("PMI_RANK") != NULL) return of_rank(out, "PMI_RANK", "PMI_SIZE");
+    /* A task of srun, which needs no MPI; a batch script has the rank, but no step. */
+    if (getenv("SLURM_STEP_NUM_TASKS") != NULL)
+        return of_rank(out, "SLURM_PROCID", "SLURM_STEP_NUM_TASKS");
     return settle(out, 0, 1, false, "one process");
 }

@@ -11,7 +11,8 @@ typedef struct shard {
 } shard;
 
 /* From --shard I/N (I from 1; NULL: not given); else from a Slurm array job; else from the rank
- * that Open MPI or PMI gave; else everything. Returns an exit code, having said what is wrong. */
+ * that Open MPI, PMI or srun gave; else everything. Returns an exit code, having said what is
+ * wrong. */
 int shard_find(shard *out, const char *text);
 
 #endif

@@ -104,6 +104,17 @@ class Distance(Case):
         self.refuse(2, "clap, vggish", "distance", "made", "real")
         self.assertEqual(json.loads(self.output("distance", "made", "real", "--cache", "clap", "--json"))["frechet"], found["frechet"])
 
+    def test_fadtk(self):
+        """Its own paths and its own distance, as tests/golden/make_fadtk.py had them of it."""
+        golden = pathlib.Path(__file__).resolve().parents[1] / "golden" / "fadtk"
+        expected = json.loads((golden / "expected.json").read_text())
+        found = json.loads(self.output("distance", golden / "made", golden / "real", "--cache", "clap-laion-music", "--json"))
+        for side in ("judged", "reference"):
+            self.assertEqual((found[side]["files"], found[side]["embeddings"]), (expected["files"], expected["embeddings"]))
+        # Roots of the smallest eigenvalues magnify the rounding of doubles; fadtk rounds its means to floats.
+        self.assertAlmostEqual(found["frechet"], expected["frechet_double"], delta=1e-10)
+        self.assertAlmostEqual(found["frechet"], expected["frechet"], delta=1e-7)
+
     def test_few(self):
         (self.folder / "a.npy").write_bytes(npy([[1, 0, 0], [0, 1, 0], [0, 0, 1]]))
         result = self.run_eval("distance", "a.npy", "a.npy")

@@ -209,8 +209,9 @@ class Shares(Case):
         """Each piece is made once, by whoever is free; a rank alone makes what the others do not."""
         self.plan()
         self.run_eval("run", "plan.json", "-o", "one", "-t", "2")
-        for kind in ("OMPI_COMM_WORLD", "PMI"):
-            ranks = [self.start("run", "plan.json", "-o", kind, "-t", "1", environment={kind + "_RANK": str(i), kind + "_SIZE": "4"})
+        for kind, rank, size in (("ompi", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"), ("pmi", "PMI_RANK", "PMI_SIZE"),
+                                 ("srun", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS")):
+            ranks = [self.start("run", "plan.json", "-o", kind, "-t", "1", environment={rank: str(i), size: "4"})
                      for i in range(3)]  # the fourth never comes
             lines = collections.Counter()
             for rank in ranks:
@@ -227,6 +228,7 @@ class Shares(Case):
             self.refuse(2, "--shard must be I/N", "run", "plan.json", "-o", "out", "--shard", shard)
         self.refuse(2, "1 to 100000", "run", "plan.json", "-o", "out", "--shard", "1/100001")
         self.refuse(2, "$PMI_SIZE is not set", "run", "plan.json", "-o", "out", environment={"PMI_RANK": "1"})
+        self.refuse(2, "$SLURM_PROCID is not set", "run", "plan.json", "-o", "out", environment={"SLURM_STEP_NUM_TASKS": "2"})
         self.refuse(2, "\"x\"", "run", "plan.json", "-o", "out", environment={"PMI_RANK": "x", "PMI_SIZE": "2"})
         self.refuse(2, "share 5 of 2", "run", "plan.json", "-o", "out",
                     environment={"OMPI_COMM_WORLD_RANK": "4", "OMPI_COMM_WORLD_SIZE": "2"})
