@@ -66,7 +66,8 @@ def describe(piece, first, samples, name):
             "family": piece.family, "genre": "" if name == "game" else genre_of(piece.family),
             "instruments": ";".join(t for t, s in zip(STEMS, shares) if s >= PRESENT and t in TARGETS), "key": key,
             "bpm": meta["bpm"], "parts": int((shares >= PRESENT).sum()),
-            "loudness": round(10 * np.log10(float(np.mean(samples ** 2)) + 1e-12), 3), "brightness": round(brightness(samples), 4)}
+            "loudness": round(10 * np.log10(float(np.mean(samples ** 2)) + 1e-12), 3),
+            "brightness": round(brightness(samples), 4)}
 
 
 def links(out, sets):

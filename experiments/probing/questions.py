@@ -37,6 +37,10 @@ def _key(row):
     return [KEYS.index(row["key"])] if row["key"] else None
 
 
+def _minor(row):
+    return None if not row["key"] else [0] if row["key"].endswith("minor") else []
+
+
 def _genre(row):
     names = [g for g, _ in GENRES]
     return [names.index(row["genre"])] if row["genre"] else None
@@ -53,10 +57,9 @@ def _known_families(row):
 QUESTIONS = (
     Question("instruments", "multilabel", TARGETS, _instruments, "auc", grid=True),
     Question("drums", "binary", ("drums",), lambda row: [0] if "drums" in row["instruments"] else [], "accuracy"),
-    Question("minor", "binary", ("minor",), lambda row: ([0] if row["key"].endswith("minor") else []) if row["key"] else None,
-             "accuracy"),
+    Question("minor", "binary", ("minor",), _minor, "accuracy"),
     Question("key", "multiclass", KEYS, _key, "key", unit="track", grid=True),
     Question("genre", "multiclass", tuple(g for g, _ in GENRES), _genre, "accuracy", grid=True),
-    Question("genre-of-known-families", "multiclass", tuple(g for g, _ in GENRES), _genre, "accuracy", split=_known_families),
+    Question("genre-seen", "multiclass", tuple(g for g, _ in GENRES), _genre, "accuracy", split=_known_families),
     Question("numbers", "regression", NUMBERS, lambda row: [float(row[n]) for n in NUMBERS], "r2", grid=True),
 )

@@ -56,17 +56,16 @@ def report_of(args, kind, pool, question, test, setting=PAPER):
 
 
 def baseline(folder, question):
-    """The measure of the same answer for every clip: the one that is best for the clips to train."""
+    """The measure of one answer for all clips, the best there is for the test set: what a probe that hears nothing could reach."""
     clips = json.loads((folder / "manifest.json").read_text())["clips"]
-    train, test = ([c["labels"] for c in clips if c["split"] == s] for s in ("train", "test"))
+    test = [c["labels"] for c in clips if c["split"] == "test"]
+    if question.task == "regression":
+        return 0.0
     if question.task == "binary":
-        answer = sum(map(len, train)) > len(train) / 2
-        return sum(bool(labels) == answer for labels in test) / len(test)
-    if question.task == "multiclass":
-        answer = max(range(len(question.classes)), key=lambda k: sum(labels == [k] for labels in train))
-        score = key_score if question.measure == "key" else lambda a, b: float(a == b)
-        return sum(score(answer, labels[0]) for labels in test) / len(test)
-    return 0.0
+        share = sum(map(bool, test)) / len(test)
+        return max(share, 1 - share)
+    score = key_score if question.measure == "key" else lambda a, b: float(a == b)
+    return max(sum(score(k, labels[0]) for labels in test) for k in range(len(question.classes))) / len(test)
 
 
 def key_score(guess, truth):
@@ -157,6 +156,20 @@ def settings(args):
     return "\n".join(lines)
 
 
+def knobs(args):
+    """The shipped knobs on the clips they were tested on when they were made, and on game music; also TARGET-knob-heads.csv."""
+    lines = ["| knob | best head, held out | the same head, game music | mean of heads, held out | mean of heads, game music |",
+             "|---|---|---|---|---|"]
+    for target in TARGETS:
+        found = json.loads((args.work / "knobs" / (target + ".json")).read_text())
+        head = found["best_head_of_file"]
+        lines.append("| %s | %.1f (%d.%d) | %.1f | %.1f | %.1f |" % (
+            target, 100 * head["accuracy_file"], head["layer"], head["head"], 100 * head["accuracy_here"],
+            100 * found["mean_accuracy_file"], 100 * found["mean_accuracy_here"]))
+        shutil.copyfile(args.work / "knobs" / (target + ".csv"), args.out / (target + "-knob-heads.csv"))
+    return "\n".join(lines)
+
+
 def files(args):
     """Per-head CSVs and pictures of the paper's settings."""
     for kind, question in cases():
@@ -174,7 +187,7 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs/probing"))
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    for title, part in (("Instruments", instruments), ("Everything else", others), ("Settings", settings)):
+    for title, part in (("Instruments", instruments), ("Everything else", others), ("Settings", settings), ("Knobs", knobs)):
         print("### %s\n\n%s\n" % (title, part(args)))
     files(args)
 

@@ -28,6 +28,7 @@ POOLS = {"last": "last", "mean50": "mean:50"}
 COSTS = ("0.001", "0.01", "0.1", "1", "10")
 TESTS = ("held", "game")
 PAIRS = 600
+KNOB_PAIRS = 500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +59,25 @@ def extract(args):
         if not done.exists() or not json.loads(done.read_text())["complete"]:
             command = [args.smitin, "probe", "extract", "-m", args.model, "-t", 1, "--quiet", "-o", args.work / name, *options]
             subprocess.run([str(c) for c in command], check=True)
+
+
+def test_knobs(args):
+    """WORK/knobs/TARGET.json and .csv: the shipped knobs on the game music, whose clips are all of the test split. That a set
+    has both splits is what keeps tracks where they are, hence the links to a few pieces of train."""
+    root, out = args.work / "knob-stems", args.work / "knobs"
+    (root / "train").mkdir(parents=True, exist_ok=True)
+    for link, to in [(root / "train" / p.name, p) for p in sorted((args.work / "stems/train").iterdir())[:4]] + [
+            (root / "test", args.work / "stems/test/game")]:
+        if not link.exists():
+            link.symlink_to(to.resolve())
+    out.mkdir(exist_ok=True)
+    for target in TARGETS:
+        if (out / (target + ".json")).exists():
+            continue
+        command = [args.smitin, "knob", "test", target, "-m", args.model, "--stems", root, "--dataset", "stems", "--target", target,
+                   "--pairs", KNOB_PAIRS, "--test-share", 0.8, "-t", 1, "-o", out / (target + ".csv"), "--json", "--quiet"]
+        done = subprocess.run([str(c) for c in command], check=True, stdout=subprocess.PIPE)
+        (out / (target + ".json")).write_bytes(done.stdout)
 
 
 def fit(args, folder, question, setting):
@@ -121,7 +141,8 @@ def ask_all(args):
                     continue
                 out = asked(args, kind, pool, question.name, test)
                 choose = mixed(test) if kind == "mixes" else places(lambda c: rows[c["path"]], question, test)
-                stores.ask(mixes if kind == "mixes" else natural, out, question.task, question.classes, choose)
+                title = "%s, %s, %s" % (question.name, kind, test)
+                stores.ask(mixes if kind == "mixes" else natural, out, title, question.task, question.classes, choose)
                 paper.append((out, question, PAPER))
                 if test == "held" and pool == "last" and question.grid:
                     others += [(out, question, s) for s in SETTINGS if s != PAPER]
@@ -139,6 +160,7 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         for out in pool.map(lambda job: fit(args, *job), ask_all(args)):
             print(out, flush=True)
+    test_knobs(args)
 
 
 if __name__ == "__main__":

@@ -18,10 +18,11 @@ def load(folder):
     return manifest, z, [c for c in manifest["clips"] if "sha256" in c]
 
 
-def ask(source, out, task, classes, choose):
+def ask(source, out, title, task, classes, choose):
     """Write `out`, a folder for `smitin probe fit`; returns the number of clips in each split.
 
     source  from load
+    title   above pictures
     classes names of the traits, classes or numbers
     choose  clip -> (split, labels), labels as in a manifest: places of its traits, [its class], or its numbers;
             or None to leave the clip out
@@ -45,6 +46,6 @@ def ask(source, out, task, classes, choose):
     np.save(out / "activations-00000.npy", z[rows])
     asked = dict(manifest, task=task, classes=list(classes), clips_per_shard=len(rows), clips=chosen,
                  shards=[{"file": "activations-00000.npy", "rows": len(rows)}],
-                 data="%s (%d train, %d valid, %d test)" % (out.name, *(counts[s] for s in SPLITS)))
+                 data="%s: %d clips to train, %d valid, %d test" % (title, *(counts[s] for s in SPLITS)))
     (out / "manifest.json").write_text(json.dumps(asked) + "\n")
     return counts

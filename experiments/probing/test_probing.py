@@ -31,7 +31,7 @@ def store(folder, rows=(3, 2)):
 def test_a_question_keeps_the_rows_it_chooses(tmp_path):
     z = store(tmp_path / "a")
     source = stores.load(tmp_path / "a")
-    counts = stores.ask(source, tmp_path / "b", "regression", ["n"],
+    counts = stores.ask(source, tmp_path / "b", "n", "regression", ["n"],
                         lambda c: None if c["path"] == "held/p1.wav" else (c["split"], [float(c["path"][6])]))
     assert counts == {"train": 2, "valid": 0, "test": 2}
     manifest, kept, listed = stores.load(tmp_path / "b")
@@ -39,10 +39,10 @@ def test_a_question_keeps_the_rows_it_chooses(tmp_path):
     assert [c["labels"] for c in listed] == [[0.0], [2.0], [3.0], [4.0]] and [c["row"] for c in listed] == [0, 1, 2, 3]
     assert manifest["task"] == "regression" and manifest["shards"] == [{"file": "activations-00000.npy", "rows": 4}]
     with pytest.raises(SystemExit, match="0 clips to train"):
-        stores.ask(source, tmp_path / "c", "binary", ["n"], lambda c: ("test", []))
+        stores.ask(source, tmp_path / "c", "n", "binary", ["n"], lambda c: ("test", []))
     assert not (tmp_path / "c").exists()
     with pytest.raises(ValueError, match="opera"):
-        stores.ask(source, tmp_path / "c", "opera", ["n"], lambda c: ("test", []))
+        stores.ask(source, tmp_path / "c", "n", "opera", ["n"], lambda c: ("test", []))
 
 
 def test_an_unfinished_folder_is_refused(tmp_path):
@@ -59,7 +59,7 @@ def test_labels_of_a_row():
     by_name = {q.name: q for q in questions.QUESTIONS}
     assert by_name["instruments"].labels(row) == [1, 3] and by_name["drums"].labels(row) == []
     assert questions.KEYS[by_name["key"].labels(row)[0]] == "Gb minor" and by_name["minor"].labels(row) == [0]
-    assert by_name["genre"].labels(row) is None and by_name["genre-of-known-families"].split(row) is None
+    assert by_name["genre"].labels(row) is None and by_name["genre-seen"].split(row) is None
     assert by_name["numbers"].labels(row) == [120.0, 2.0, -20.0, 9.5]
     assert by_name["key"].labels(dict(row, key="")) is None and by_name["minor"].labels(dict(row, key="")) is None
     assert set(clips.FLATS) == set(theory.MINOR_KEYS) and set(clips.FLATS.values()) == set(theory.KEYS)
