@@ -59,7 +59,7 @@ QUESTIONS = (
     Question("drums", "binary", ("drums",), lambda row: [0] if "drums" in row["instruments"] else [], "accuracy"),
     Question("minor", "binary", ("minor",), _minor, "accuracy"),
     Question("key", "multiclass", KEYS, _key, "key", unit="track", grid=True),
-    Question("genre", "multiclass", tuple(g for g, _ in GENRES), _genre, "accuracy", grid=True),
+    Question("genre", "multiclass", tuple(g for g, _ in GENRES), _genre, "accuracy"),
     Question("genre-seen", "multiclass", tuple(g for g, _ in GENRES), _genre, "accuracy", split=_known_families),
     Question("numbers", "regression", NUMBERS, lambda row: [float(row[n]) for n in NUMBERS], "r2", grid=True),
 )

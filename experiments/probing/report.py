@@ -76,10 +76,19 @@ def key_score(guess, truth):
     return 0.3 if up == (3 if really else 9) else 0.2 if up == 0 else 0.0
 
 
+def errors(folder, label, accuracy, f1):
+    """(hits, false alarms) as shares, of a label's accuracy and F1 on the test clips of a folder."""
+    clips = [c["labels"] for c in json.loads((folder / "manifest.json").read_text())["clips"] if c["split"] == "test"]
+    there = sum(label in labels for labels in clips)
+    wrong = (1 - accuracy) * len(clips)
+    hits = f1 * wrong / (2 * (1 - f1)) if f1 < 1 else there     # F1 = 2 hits / (2 hits + wrong)
+    return hits / there, (wrong - (there - hits)) / (len(clips) - there)
+
+
 def instruments(args):
     """The paper's MUSDB table and the measures that do not need a threshold; also instruments.csv."""
     question = questions.QUESTIONS[0]
-    rows, first, second = [], [], []
+    rows, first, second, third = [], [], [], []
     for kind in ("mixes", "natural"):
         for test in TESTS:
             report = report_of(args, kind, "last", question, test)
@@ -91,13 +100,17 @@ def instruments(args):
                 values = {t: [number(found[t], "test_" + m) for m in INSTRUMENT_MEASURES] for t in TARGETS}
                 values["mean"] = [sum(v[i] for v in values.values()) / len(TARGETS) for i in range(len(INSTRUMENT_MEASURES))]
                 name = "%s, %s, %s" % (kind, test, choice)
+                if choice == "one head":
+                    shares = [errors(report.parent, k, *values[t][:2]) for k, t in enumerate(TARGETS)]
+                    third.append("| %s | %s |" % (name, " | ".join("%.0f / %.0f" % (100 * a, 100 * b) for a, b in shares)))
                 first.append("| %s | %s |" % (name, " | ".join("%.1f / %.3f" % (100 * v[0], v[1]) for v in values.values())))
                 second.append("| %s | %s |" % (name, " | ".join("%.1f / %.1f" % (100 * v[2], 100 * v[3]) for v in values.values())))
                 rows += [[kind, test, choice, label, *("%.4f" % x for x in v)] for label, v in values.items()]
     with open(args.out / "instruments.csv", "w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([["clips", "test", "heads", "instrument", *INSTRUMENT_MEASURES], *rows])
     head = "| accuracy % / F1 | drums | bass | guitar | piano | mean |\n|---|---|---|---|---|---|"
-    return "\n".join([head, *first, "", head.replace("accuracy % / F1", "ROC-AUC % / AP %"), *second])
+    return "\n".join([head, *first, "", head.replace("accuracy % / F1", "ROC-AUC % / AP %"), *second, "",
+                      head.replace("accuracy % / F1", "hits % / false alarms %").replace(" mean |", "").replace("|---", "", 1), *third])
 
 
 def others(args):

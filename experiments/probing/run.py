@@ -141,7 +141,7 @@ def ask_all(args):
                     continue
                 out = asked(args, kind, pool, question.name, test)
                 choose = mixed(test) if kind == "mixes" else places(lambda c: rows[c["path"]], question, test)
-                title = "%s, %s, %s" % (question.name, kind, test)
+                title = "%s of %s clips (%s)" % (question.name, "mixed" if kind == "mixes" else kind, test)
                 stores.ask(mixes if kind == "mixes" else natural, out, title, question.task, question.classes, choose)
                 paper.append((out, question, PAPER))
                 if test == "held" and pool == "last" and question.grid:

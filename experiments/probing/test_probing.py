@@ -86,3 +86,10 @@ def test_key_score_is_that_of_mirex():
     assert report.key_score(key("G major"), key("C major")) == 0.5 and report.key_score(key("F major"), key("C major")) == 0.0
     assert report.key_score(key("A minor"), key("C major")) == 0.3 and report.key_score(key("C major"), key("A minor")) == 0.3
     assert report.key_score(key("C minor"), key("C major")) == 0.2 and report.key_score(key("D minor"), key("C major")) == 0.0
+
+
+def test_hits_and_false_alarms_follow_from_accuracy_and_f1(tmp_path):
+    """Of 4 clips with the label 3 are found, of 6 without it 2 are called by mistake: 7 of 10 right, F1 = 6 / 9."""
+    listed = [{"labels": [1] if i < 4 else [0], "split": "test"} for i in range(10)] + [{"labels": [1], "split": "train"}]
+    (tmp_path / "manifest.json").write_text(json.dumps({"clips": listed}))
+    assert report.errors(tmp_path, 1, 0.7, 6 / 9) == pytest.approx((3 / 4, 2 / 6))
