@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Command line: `python3 -m corpus survey|make|stats ...`."""
+"""Command line: `python3 -m corpus survey|make|game|stats ...`."""
 
 import argparse
 import functools
 import sys
 
-from . import build, grooves, stats, survey, synth
+from . import build, game, grooves, stats, survey, synth
 
 
 def parser():
@@ -27,6 +27,11 @@ def parser():
                    % ", ".join(synth.DEFAULT_FONTS))
     m.add_argument("--mixture", action="store_true", help="also write mixture.wav")
     m.add_argument("--jobs", type=int, default=1, metavar="N")
+    g = sub.add_parser("game", help="render the game music of unpacked packages as a test set")
+    g.add_argument("out", metavar="OUT")
+    g.add_argument("--root", default="/", metavar="DIR",
+                   help="where the packages are unpacked (default: /, where they are installed)")
+    g.add_argument("--jobs", type=int, default=1, metavar="N")
     t = sub.add_parser("stats", help="how often stems sound, levels, metres")
     t.add_argument("out", metavar="OUT")
     return top
@@ -45,10 +50,14 @@ def main(argv=None):
             if text:
                 print(text)
         return 0
-    counts = dict(zip(grooves.SPLITS, args.pieces))
+    report = functools.partial(print, flush=True)
     try:
+        if args.command == "game":
+            game.make_all(args.root, args.out, args.jobs, report)
+            return 0
+        counts = dict(zip(grooves.SPLITS, args.pieces))
         build.make(args.out, counts, args.jobs, args.list, args.font or synth.DEFAULT_FONTS,
-                   args.mixture, functools.partial(print, flush=True))
+                   args.mixture, report)
     except (synth.SynthError, ValueError, OSError) as error:
         print("corpus: %s" % error, file=sys.stderr)
         return 1

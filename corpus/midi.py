@@ -28,6 +28,20 @@ class Part:
     bars: set
 
 
+@dataclasses.dataclass(frozen=True)
+class Note:
+    """One sounding note; start and end in ticks, program as set when it begins."""
+    start: int
+    end: int
+    channel: int
+    program: int
+    pitch: int
+
+    @property
+    def stem(self):
+        return gm.stem_of(self.channel, self.program)
+
+
 class Clock:
     """Seconds of a tick, by the tempo events of a file."""
 
@@ -49,6 +63,35 @@ class Clock:
     def seconds(self, tick):
         i = bisect.bisect_right(self.ticks, tick) - 1
         return self.seconds_at[i] + (tick - self.ticks[i]) * self.tempi[i] * 1e-6 / self.per_beat
+
+    def tick(self, seconds):
+        """The last tick that is not after `seconds`."""
+        i = bisect.bisect_right(self.seconds_at, seconds) - 1
+        return self.ticks[i] + int((seconds - self.seconds_at[i]) * self.per_beat
+                                   / (self.tempi[i] * 1e-6) + 1e-6)
+
+
+def notes(midi):
+    """[Note] of a file in the order of their ends; a note that never ends, ends with the file."""
+    done, program, tick = [], [0] * 16, 0
+    pending = collections.defaultdict(list)
+
+    def end(key):
+        start, number = pending[key].pop(0)
+        done.append(Note(start, tick, key[0], number, key[1]))
+
+    for m in mido.merge_tracks(midi.tracks):
+        tick += m.time
+        if m.type == "program_change":
+            program[m.channel] = m.program
+        elif m.type == "note_on" and m.velocity:
+            pending[m.channel, m.note].append((tick, program[m.channel]))
+        elif m.type in ("note_on", "note_off") and pending[m.channel, m.note]:
+            end((m.channel, m.note))
+    for key in sorted(pending):
+        while pending[key]:
+            end(key)
+    return done
 
 
 def survey_parts(midi):

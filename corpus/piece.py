@@ -28,7 +28,7 @@ class Piece:
 
 def random_for(split, number, step):
     """Random generator of one step of one piece."""
-    return random.Random("smitin/%d/%s/%d/%s" % (VERSION, split, number, step))
+    return random.Random("smitin/%d/%s/%s/%s" % (VERSION, split, number, step))
 
 
 def make(split, number, families, fonts=synth.DEFAULT_FONTS):
@@ -47,15 +47,15 @@ def make(split, number, families, fonts=synth.DEFAULT_FONTS):
     bar_ticks = song.beats * file.ticks_per_beat
     bar_times = [clock.seconds(i * bar_ticks) for i in range(len(song.bars) + 1)]
     samples = int((max(clock.seconds(clock.last_tick), bar_times[-1]) + RELEASE) * synth.RATE)
-    stems, chosen_fonts = _render(tracks, file.ticks_per_beat, samples, fonts,
+    stems, chosen_fonts = render(tracks, file.ticks_per_beat, samples, fonts,
                                   random_for(split, number, "fonts"))
-    stems, settings = _shape(stems, random_for(split, number, "timbre"))
+    stems, settings = shape(stems, random_for(split, number, "timbre"))
     plan = _arrange(stems, song, bar_times, random_for(split, number, "arrangement"))
     block_times = [bar_times[b] for b in plan.blocks]
     loudest = {s: mix.frame_rms(x).max() for s, x in stems.items()}
     for stem in stems:
         stems[stem] *= arrange.gains(plan.on[stem], block_times, samples, synth.RATE)
-    stems, activity = _quantise(stems, loudest)
+    stems, activity = quantise(stems, loudest)
     seconds = len(next(iter(stems.values()))) / synth.RATE
     meta = {
         "version": VERSION, "seed": number, "split": split, "family": family,
@@ -73,7 +73,7 @@ def make(split, number, families, fonts=synth.DEFAULT_FONTS):
     return Piece(stems, meta)
 
 
-def _quantise(stems, loudest):
+def quantise(stems, loudest):
     """({stem: int16 array}, {stem: activity}) without stems that hardly sound.
 
     loudest: {stem: RMS of the loudest frame before anything was switched off}
@@ -84,7 +84,7 @@ def _quantise(stems, loudest):
     full = {s: full[s] for s in kept}
     if len(kept) < len(stems) and mix.peak(full) > mix.PEAK + 0.0005:
         # What was left out had cancelled a peak: find the gain anew without it.
-        return _quantise({s: stems[s] for s in kept}, loudest)
+        return quantise({s: stems[s] for s in kept}, loudest)
     return full, {s: activity[s] for s in kept}
 
 
@@ -106,7 +106,7 @@ def _tracks(song, file, split, number):
     return tracks, parts, lead
 
 
-def _render(tracks, ticks_per_beat, samples, fonts, rng):
+def render(tracks, ticks_per_beat, samples, fonts, rng):
     """({stem: float array}, {stem: [font of every track in it]}); silent stems left out."""
     stems, used = {}, {}
     for stem, track in tracks:
@@ -118,7 +118,7 @@ def _render(tracks, ticks_per_beat, samples, fonts, rng):
     return {s: stems[s] for s in order if mix.active(stems[s]).any()}, used
 
 
-def _shape(stems, rng):
+def shape(stems, rng):
     """High-pass, random timbre, level and limiter; returns (stems, settings per stem)."""
     shaped, settings = {}, {}
     for stem, x in stems.items():

@@ -81,8 +81,10 @@ smitin_status sm_heatmap_write(const sm_heatmap *map, const char *path, smitin_e
                     map->digits, 0.5 * (map->low + map->high));
     sm_text_add(&script, "\n");
     if (script.data == NULL) return sm_fail_memory(error, path, script.capacity);
-    /* Never narrower than its title. */
-    const int width = map->H < 7 ? 620 : 320 + 44 * map->H, height = 200 + 34 * map->L;
+    /* Never narrower than its title, which is centred above the cells, left of the key. */
+    const int least = 60 + 8 * (int)strlen(map->title), heads = 320 + 44 * map->H;
+    const int wanted = heads > least ? heads : least, width = wanted > 620 ? wanted : 620;
+    const int height = 200 + 34 * map->L;
     const smitin_status status = sm_gnuplot_png(path, width > 4000 ? 4000 : width,
                                                 height > 4000 ? 4000 : height, script.data, error);
     free(script.data);

@@ -175,6 +175,45 @@ static void test_table_of_numbers_and_spans(void **state)
     sm_collection_free(c);
 }
 
+/* The paper's two lengths on files of 29.1 s, as MagnaTagATune's are, and what is shorter. */
+static void test_3_and_29_seconds(void **state)
+{
+    (void)state;
+    save_text("t.csv", "path,labels,split\na.wav,x,train\nb.flac,,train\nshort.wav,x,train\n"
+                       "c.wav,x,test\n");
+    save_tone("a.wav", 29.1, 400.0, 16000, 1);
+    save_tone("b.flac", 29.1, 500.0, 22050, 2);
+    save_tone("c.wav", 60.0, 600.0, RATE, 1);
+    save_tone("short.wav", 20.0, 400.0, 16000, 1);
+    char table[512];
+    snprintf(table, sizeof table, "%s", in_scratch("t.csv"));
+    sm_collection_options o = options_of("table", "");
+    o.table = table;
+    o.task = SM_TASK_MULTILABEL;
+    o.top = 0;
+    o.seconds = 29.0;
+    sm_collection *c = open_set(&o);
+    assert_string_equal(list_clips(c), "a.wav@0 train 1\nb.flac@0 train 0\nc.wav@0 test 1\n"
+                                       "c.wav@29 test 1\n");
+    assert_noted(c, "short.wav'");
+    assert_int_equal(sm_collection_clip_samples(c), 29 * RATE);
+    float *samples = malloc(29 * RATE * sizeof *samples);
+    assert_non_null(samples);
+    ASSERT_OK(sm_collection_samples(c, 1, samples, &error));
+    ASSERT_NEAR(level(samples + 28 * RATE, RATE, 500.0), 0.375, 0.01); /* right at half: mixed */
+    free(samples);
+    sm_collection_free(c);
+    o.seconds = 3.0;
+    c = open_set(&o);
+    assert_int_equal(sm_collection_count(c), 9 + 9 + 6 + 20);
+    assert_true(sm_collection_clip(c, 8)->start == 24.0);
+    sm_collection_free(c);
+    o.per_file = 2; /* evenly spread: the middles of two halves */
+    c = open_set(&o);
+    assert_int_equal(sm_collection_count(c), 8);
+    sm_collection_free(c);
+}
+
 /* Without a split files are held out by the seed, class by class, artists whole. */
 static void test_held_out(void **state)
 {
@@ -603,6 +642,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_table_of_tags, empty_scratch),
         cmocka_unit_test_teardown(test_table_of_numbers_and_spans, empty_scratch),
+        cmocka_unit_test_teardown(test_3_and_29_seconds, empty_scratch),
         cmocka_unit_test_teardown(test_held_out, empty_scratch),
         cmocka_unit_test_teardown(test_cut_off, empty_scratch),
         cmocka_unit_test_teardown(test_magnatagatune, empty_scratch),

@@ -408,6 +408,44 @@ static void test_gaps(void **state)
     sm_dataset_free(dataset);
 }
 
+/* What is silent is cut from both pools: pieces that begin and end in silence give clips that sound
+ * throughout, and a stem that rests in the middle is never dealt while it does. */
+static void test_silence(void **state)
+{
+    (void)state;
+    smitin_error error;
+    for (int i = 0; i < 6; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "t%d", i);
+        make_folder(name);
+        snprintf(name, sizeof name, "t%d/bass.wav", i);
+        save_tone(name, 100.0, 0.2, 24.0, 5.0, 20.0);
+        snprintf(name, sizeof name, "t%d/drums.wav", i);
+        save_tone(name, 1000.0, 0.2, 24.0, 12.0, 17.0);
+    }
+    for (int recipe = 0; recipe < 2; recipe++) {
+        sm_dataset *dataset = NULL;
+        const sm_recipe kind = recipe == 0 ? SM_RECIPE_RANDOM : SM_RECIPE_PAIRED;
+        const sm_dataset_options options = options_of(kind, 12);
+        ASSERT_OK(sm_dataset_open_stems(&dataset, scratch, "drums", &options, &error));
+        assert_true(sm_dataset_count(dataset) > 8);
+        for (size_t i = 0; i < sm_dataset_count(dataset); i++) {
+            float *x = clip_of(dataset, i);
+            /* A window may hold a tenth of silence at one end. */
+            for (int half = 1; half < 5; half++) {
+                const float *at = x + half * RATE / 2;
+                assert_true(level(at, RATE / 2, 100.0) > 0.18);
+                if (sm_dataset_label(dataset, i))
+                    assert_true(level(at, RATE / 2, 1000.0) > 0.18);
+                else
+                    assert_true(level(at, RATE / 2, 1000.0) < 1e-3);
+            }
+            free(x);
+        }
+        sm_dataset_free(dataset);
+    }
+}
+
 static void test_few_clips(void **state)
 {
     (void)state;
@@ -468,7 +506,8 @@ int main(void)
         IN_EMPTY_FOLDER(test_seeds),         IN_EMPTY_FOLDER(test_folders),
         IN_EMPTY_FOLDER(test_one_minute),    IN_EMPTY_FOLDER(test_mixed_files),
         IN_EMPTY_FOLDER(test_broken_files),  IN_EMPTY_FOLDER(test_gaps),
-        IN_EMPTY_FOLDER(test_few_clips),     IN_EMPTY_FOLDER(test_refusals),
+        IN_EMPTY_FOLDER(test_silence),       IN_EMPTY_FOLDER(test_few_clips),
+        IN_EMPTY_FOLDER(test_refusals),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }
