@@ -7,9 +7,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const shape_names[] = {"musicgen-small", "musicgen-medium", "musicgen-large",
-                                          NULL};
-
 static const char usage[] =
     "smitin bench [OPTIONS]\n\n"
     "Measure how fast a model plays: steps a second (50 are real time) early and late in a piece, "
@@ -26,7 +23,7 @@ static const char usage[] =
 static size_t bench_specs(bench_options *o, int *shape, option_spec *specs, size_t capacity)
 {
     const option_spec table[] = {
-        {NULL, "--shape", OPTION_CHOICE, shape, 0, 0, shape_names, "NAME",
+        {NULL, "--shape", OPTION_CHOICE, shape, 0, 0, model_shapes, "NAME",
          "instead of a model: musicgen-small, -medium or -large, random weights"},
         {NULL, "--steps", OPTION_INT, &o->steps, 3, 1000, NULL, "N",
          "steps timed at each position [20]"},
@@ -115,7 +112,7 @@ int command_bench(int argc, char **argv)
         fprintf(stderr, "smitin: --shape is instead of a model; give one of them\n");
         return EXIT_USAGE;
     }
-    if (shape >= 0) run.o.shape = shape_names[shape];
+    if (shape >= 0) run.o.shape = model_shapes[shape];
     if (shape < 0 && run.o.model.hf != NULL) run.o.model.model = DEFAULT_MODEL;
     return run_bench(&run);
 }

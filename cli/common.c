@@ -166,6 +166,8 @@ void progress_bar(const char *what, double done, double total)
 const char *const model_formats[] = {"file", "f32", "f16", "bf16", "q8", "q4", NULL};
 const char *const model_caches[] = {"f16", "f32", "q8", NULL};
 
+const char *const model_shapes[] = {"musicgen-small", "musicgen-medium", "musicgen-large", NULL};
+
 model_options model_options_defaults(void)
 {
     return (model_options){.model = DEFAULT_MODEL};

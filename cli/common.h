@@ -47,6 +47,7 @@ size_t model_option_specs(model_options *o, option_spec *specs, size_t capacity)
 /* Open an engine; report and return an exit code on failure. `path` receives where the model
  * lies. */
 int open_engine(smitin_engine **engine, const model_options *o, char *path, size_t path_size);
+extern const char *const model_shapes[]; /* of published models; NULL at the end */
 /* The same with random weights in the shape of a published model. */
 int open_random(smitin_engine **engine, const model_options *o, const char *shape);
 

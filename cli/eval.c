@@ -19,6 +19,8 @@ static struct {
     {"embed", "eval embed", command_eval_embed, "write embeddings of audio files as .npy"},
     {"describe", "eval describe", command_eval_describe,
      "a row a file: instruments, loudness, tempo, key, likeness to a prompt"},
+    {"likelihood", "eval likelihood", command_eval_likelihood,
+     "cross-entropy of music under a model, and agreement with another format"},
     {"run", "eval run", command_eval_run, "every piece of an experiment file, and its row"},
     {"merge", "eval merge", command_eval_merge,
      "join an experiment's rows: a table, and a summary of each condition"},
@@ -44,7 +46,7 @@ int command_eval(int argc, char **argv)
     FILE *out = help ? stdout : stderr;
     fprintf(out, "smitin eval COMMAND [OPTIONS]\n\n");
     for (int i = 0; i < COMMANDS; i++)
-        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+        fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].help);
     return help ? EXIT_DONE : EXIT_USAGE;
 }
 

@@ -112,6 +112,7 @@ int eval_correlate(sm_sheet *sheet, const sm_table *tables, const char *const *n
 
 int command_eval_distance(int argc, char **argv);
 int command_eval_embed(int argc, char **argv);
+int command_eval_likelihood(int argc, char **argv);
 int command_eval_describe(int argc, char **argv);
 int command_eval_correlate(int argc, char **argv);
 int command_eval_mos(int argc, char **argv);

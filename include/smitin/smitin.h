@@ -229,6 +229,16 @@ SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_mean_heads(const smitin_
                                                                    size_t count, int columns,
                                                                    float *z, smitin_error *error);
 
+/* What the model says of every code, teacher-forced: N clips of P frames, codes [N, K, P], to
+ * logits [N, P, K, V]. Those of frame t and codebook k stand in the column of the delay grid that
+ * predicts it, k / C columns after t: of codebook j the frames before t + k / C - j / C are known.
+ * `text` conditions all clips; NULL or "" is none. No guidance: one row a clip. P is 1 to the
+ * model's max_frames. Takes and frees memory for one pass. */
+SMITIN_API SMITIN_NODISCARD smitin_status smitin_engine_logits(const smitin_engine *engine,
+                                                               const int32_t *codes, size_t N,
+                                                               size_t frames, const char *text,
+                                                               float *logits, smitin_error *error);
+
 /* ---- Knobs: a trait's directions
  * ----------------------------------------------------------------- */
 

@@ -57,6 +57,14 @@ void sm_encoder_free(sm_encoder *encoder); /* NULL is allowed */
 smitin_status sm_encoder_need(const struct smitin_engine *engine, smitin_error *error);
 size_t sm_encoder_bytes(sm_encoder *encoder); /* in memory now */
 
+/* Text (text.c). Ids of a text, its end mark among them, at most `capacity`; free them. Refused
+ * without a vocabulary. */
+smitin_status sm_engine_tokenize(const struct smitin_engine *engine, const char *text, int capacity,
+                                 int32_t **ids, int *count, smitin_error *error);
+/* T5's output [tokens, text hidden] of ids; takes and frees its scratch. */
+smitin_status sm_engine_read_text(const struct smitin_engine *engine, const int32_t *ids,
+                                  int tokens, float *hidden, smitin_error *error);
+
 /* T frames of the grid for `seconds`, at least 1. */
 int sm_engine_frames(const struct smitin_engine *engine, double seconds);
 

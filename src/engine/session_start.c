@@ -169,13 +169,8 @@ static smitin_status encode_ids(smitin_session *session, const int32_t *ids, int
 {
     const smitin_engine *engine = session->engine;
     *hidden = SM_TAKE(session->arena, (size_t)tokens * (size_t)engine->config.text.hidden, float);
-    float *scratch = malloc((sm_t5_scratch(&engine->config.text, tokens) + 1) * sizeof(float));
-    const smitin_status status = *hidden == NULL || scratch == NULL
-                                     ? sm_fail_memory(error, "the text encoder", 0)
-                                     : sm_t5_encode(engine->t5, engine->kernels, engine->pool, ids,
-                                                    tokens, *hidden, scratch, error);
-    free(scratch);
-    return status;
+    if (*hidden == NULL) return sm_fail_memory(error, "the text encoder", 0);
+    return sm_engine_read_text(engine, ids, tokens, *hidden, error);
 }
 
 static void place_text(smitin_session *session, int piece, float *hidden, int tokens)
@@ -191,20 +186,13 @@ smitin_status smitin_session_set_text(smitin_session *session, int piece, const 
                                       smitin_error *error)
 {
     SM_TRY(sm_session_check_setup(session, piece, error));
-    const smitin_engine *engine = session->engine;
     float *hidden = NULL;
     int tokens = 0;
     if (text != NULL && text[0] != '\0') {
-        if (engine->tokenizer == NULL)
-            return sm_fail(error, SMITIN_ERROR_MODEL,
-                           "%s has no spiece.model, so it takes no text prompt", engine->path);
-        const int capacity = session->options.max_text;
-        int32_t *ids = malloc(((size_t)capacity + 1) * sizeof(int32_t));
-        if (ids == NULL)
-            return sm_fail_memory(error, "the text prompt", (size_t)capacity * sizeof(int32_t));
-        smitin_status status =
-            sm_tokenizer_encode(engine->tokenizer, text, ids, capacity, &tokens, error);
-        if (status == SMITIN_OK) status = encode_ids(session, ids, tokens, &hidden, error);
+        int32_t *ids = NULL;
+        SM_TRY(sm_engine_tokenize(session->engine, text, session->options.max_text, &ids, &tokens,
+                                  error));
+        const smitin_status status = encode_ids(session, ids, tokens, &hidden, error);
         free(ids);
         SM_TRY(status);
     }
