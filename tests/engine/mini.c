@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The default model against transformers: codes with a text and without, the codec both ways, every
- * shipped knob. tests/golden/make_mini.py makes the golden file anew when the weights change. */
+/* The default model against transformers: codes with a text and without, how likely it finds
+ * others, the codec both ways, every shipped knob. tests/golden/make_mini.py makes the golden file
+ * anew when the weights change. */
 #include "../common.h"
 
 #include "../../src/format/safetensors.h"
@@ -127,6 +128,38 @@ static void the_codec_plays_what_the_reference_plays(void **state)
     free(first);
 }
 
+/* Mean cross-entropy of each codebook in nats, of codes that the model has not made. */
+static void check_entropy(const char *name, const char *text)
+{
+    const size_t K = (size_t)info.codebooks, V = (size_t)info.codebook_size;
+    size_t frames = 0, books = 0;
+    int32_t *codes = codes_of("codes", &frames);
+    float *expected = floats_of(name, &books), *logits = calloc(frames * K * V, sizeof *logits);
+    assert_true(books == K && logits != NULL);
+    ASSERT_OK(smitin_engine_logits(engine, codes, 1, frames, text, logits, &error));
+    for (size_t k = 0; k < K; k++) {
+        double total = 0.0;
+        for (size_t t = 0; t < frames; t++) {
+            const float *at = logits + (t * K + k) * V;
+            double sum = 0.0;
+            for (size_t i = 0; i < V; i++) sum += exp((double)at[i]);
+            total += log(sum) - (double)at[codes[k * frames + t]];
+        }
+        /* f32 sums in another order: logits of some 10 are off by 1e-5 at most. */
+        ASSERT_NEAR(total / (double)frames, expected[k], 2e-5);
+    }
+    free(codes);
+    free(expected);
+    free(logits);
+}
+
+static void music_is_as_likely_as_the_reference_finds_it(void **state)
+{
+    (void)state;
+    check_entropy("entropy_free", NULL);
+    check_entropy("entropy_guided", "fast rock with guitar, bass and drums");
+}
+
 /* Loads, fits the model, and is worth turning. */
 static void the_shipped_knobs_fit(void **state)
 {
@@ -161,6 +194,7 @@ int main(void)
         cmocka_unit_test(no_text_gives_the_reference_codes),
         cmocka_unit_test(the_codec_hears_what_the_reference_hears),
         cmocka_unit_test(the_codec_plays_what_the_reference_plays),
+        cmocka_unit_test(music_is_as_likely_as_the_reference_finds_it),
         cmocka_unit_test(the_shipped_knobs_fit),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);

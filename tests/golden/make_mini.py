@@ -2,7 +2,8 @@
 """What transformers makes of models/mini, for tests/engine/mini.c: make_mini.py [models/mini [OUT]].
 
 Greedy codes with a text (guidance 3) and without, as far as no two logits are near a tie; codes of one second of a
-synthetic signal; one second of sound from the first codes. Run again whenever the weights change.
+synthetic signal, and their cross-entropy with the text (no guidance) and without; one second of sound from the first
+codes. Run again whenever the weights change.
 """
 import pathlib
 import sys
@@ -50,6 +51,17 @@ def greedy(model, states):
     return torch.stack([grid[1 + k:1 + k + last, k] for k in range(books)]), smallest
 
 
+def entropy(model, states, codes):
+    """[K] mean cross-entropy of codes [K, T] in nats, all columns of the delay grid in one pass."""
+    books, frames = codes.shape
+    grid = torch.full((frames + books, books), model.config.decoder.vocab_size)
+    for k in range(books):
+        grid[1 + k:1 + k + frames, k] = codes[k]
+    text = {} if states is None else {"encoder_hidden_states": states, "encoder_attention_mask": torch.ones(states.shape[:2]).long()}
+    logits = model.decoder(input_ids=grid[:-1].T, **text).logits  # [K, columns, V]
+    return torch.stack([torch.nn.functional.cross_entropy(logits[k, k:k + frames].double(), codes[k]) for k in range(books)])
+
+
 @torch.no_grad()
 def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else HERE.parent.parent / "models" / "mini")
@@ -66,6 +78,9 @@ def main():
     codec = model.audio_encoder
     tensors["samples"] = signal(1)
     tensors["codes"] = codec.encode(tensors["samples"][None, None]).audio_codes[0, 0].int()
+    for name, condition in names.items():
+        tensors["entropy_" + name] = entropy(model, condition, tensors["codes"].long()).float()
+        print("cross-entropy %s: %s" % (name, tensors["entropy_" + name]))
     made = tensors["guided"][:, :50].long()
     tensors["sound"] = codec.decode(made[None, None], [None]).audio_values[0, 0]
     save_file({k: v.contiguous() for k, v in tensors.items()}, out, metadata={"text": TEXT})
