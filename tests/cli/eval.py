@@ -338,5 +338,95 @@ class Clips(Case):
         self.assertEqual([p.name for p in self.folder.iterdir()], ["in"])
 
 
+class Likelihood(Case):
+    """The tiny model has 2,000 Hz, 50 frames a second, 4 codebooks of 64 codes, and hears 253 frames at once."""
+
+    def setUp(self):
+        super().setUp()
+        for i in range(3):
+            write_wav(self.folder / "music" / ("%d.wav" % i), piece(i, 1.21 + i), RATE)
+
+    def table(self, *arguments):
+        return self.rows("likelihood", "music", "-m", MODEL, "-t", 1, *arguments)
+
+    def test_cross_entropy(self):
+        rows = self.table()
+        self.assertEqual([row["codebook"] for row in rows], ["all", "0", "1", "2", "3"])
+        self.assertEqual([int(row["tokens"]) for row in rows], [4 * (60 + 110 + 160)] + [60 + 110 + 160] * 4)
+        values = [float(row["cross_entropy"]) for row in rows]
+        self.assertAlmostEqual(values[0], sum(values[1:]) / 4, places=5)
+        self.assertGreater(values[0], 1)  # a model of random weights: near log 64 or worse
+        for row in rows:
+            self.assertEqual(row["files"], "3")
+            self.assertLessEqual(float(row["cross_entropy_low"]), float(row["cross_entropy_high"]))
+        self.assertNotIn("cost", rows[0])
+        self.assertNotEqual(self.table("-p", "slow jazz")[0]["cross_entropy"], rows[0]["cross_entropy"])
+        self.assertEqual(self.table("-p", ""), rows)
+        self.assertEqual(self.table("-t", 3), rows)
+
+    def test_windows(self):
+        """Windows are clips of their own, and equal ones; a file that is cut by hand gives the same."""
+        whole = self.table()
+        cut = self.table("--seconds", 1)
+        self.assertEqual(int(cut[1]["tokens"]), 2 * 30 + 3 * 36 + 4 * 40)
+        self.assertNotEqual(cut[0]["cross_entropy"], whole[0]["cross_entropy"])
+        (self.folder / "music" / "0.wav").unlink()
+        (self.folder / "music" / "1.wav").unlink()
+        windows = [self.table("--skip", 0.8 * i, "--length", 0.8)[0] for i in range(4)]
+        self.assertEqual([int(w["tokens"]) for w in windows], [160] * 4)
+        mean = sum(float(w["cross_entropy"]) for w in windows) / 4
+        self.assertAlmostEqual(mean, float(self.table("--seconds", 0.8)[0]["cross_entropy"]), places=5)
+
+    def test_files(self):
+        rows = self.table("--by-file")
+        self.assertEqual([row["file"] for row in rows[::5]], ["music/0.wav", "music/1.wav", "music/2.wav", "all"])
+        weighted = sum(int(row["tokens"]) * float(row["cross_entropy"]) for row in rows[0:15:5])
+        self.assertAlmostEqual(weighted / int(rows[15]["tokens"]), float(rows[15]["cross_entropy"]), places=5)
+        told = json.loads(self.output("likelihood", "music", "-m", MODEL, "--by-file", "--json"))
+        self.assertEqual([row["file"] for row in told], [row["file"] for row in rows])
+        self.assertAlmostEqual(told[0]["cross_entropy"], float(rows[0]["cross_entropy"]), places=5)
+        self.assertEqual(self.output("likelihood", "music", "-m", MODEL, "-o", "t.csv"), "")
+        self.assertEqual(len((self.folder / "t.csv").read_text().splitlines()), 6)
+
+    def test_agreement(self):
+        same = self.table("-q", "f32", "--cache", "f32", "--against", "f32")
+        for row in same:
+            self.assertEqual(row["reference"], row["cross_entropy"])
+            self.assertEqual([float(row[c]) for c in ("cost", "cost_low", "cost_high", "same_likeliest", "divergence_mean",
+                                                      "divergence_p99", "difference_mean", "difference_p95", "difference_max")],
+                             [0, 0, 0, 1, 0, 0, 0, 0, 0])
+        off = {}
+        for weights in ("q8", "q4"):
+            row = off[weights] = {k: float(v) for k, v in self.table("-q", weights, "--against", "f32")[0].items() if k != "codebook"}
+            self.assertAlmostEqual(row["cost"], row["cross_entropy"] - row["reference"], places=5)
+            self.assertEqual(row["reference"], float(same[0]["cross_entropy"]))
+            self.assertTrue(0 < row["divergence_mean"] < row["divergence_p99"], row)
+            self.assertTrue(0 < row["difference_mean"] < row["difference_p95"] <= row["difference_max"], row)
+        for measure in ("divergence_mean", "difference_mean", "difference_p95"):
+            self.assertLess(off["q8"][measure], off["q4"][measure])
+        self.assertGreater(off["q8"]["same_likeliest"], off["q4"]["same_likeliest"])
+        cache = self.table("-q", "f32", "--cache", "q8", "--against", "f32", "--against-cache", "q8")
+        self.assertEqual(float(cache[0]["difference_max"]), 0)
+        self.assertGreater(float(self.table("-q", "f32", "--cache", "q8", "--against", "f32")[0]["difference_max"]), 0)
+
+    def test_refusals(self):
+        music = ("likelihood", "music", "-m", MODEL)
+        for code, words, arguments in (
+                (2, "name audio files", ("likelihood", "-m", MODEL)), (2, "--against", (*music, "--against-cache", "q8")),
+                (2, "q8, q4", (*music, "--against", "q5")), (2, "at most 5.06 s", (*music, "--seconds", 6)),
+                (2, "instead of a model", (*music, "--shape", "musicgen-small")),
+                (2, "no vocabulary", ("likelihood", "music", "--shape", "musicgen-small", "-p", "jazz")),
+                (1, "nowhere", ("likelihood", "nowhere", "-m", MODEL)), (3, "nowhere", ("likelihood", "music", "-m", "nowhere"))):
+            text = self.refuse(code, words, *arguments)
+            self.assertEqual(text.count("\n"), 1, text)
+        (self.folder / "music" / "3.wav").write_bytes(b"RIFF")
+        write_wav(self.folder / "music" / "4.wav", [0.1] * 10, RATE)
+        result = self.run_eval("likelihood", "music", "-m", MODEL, "-o", "t.csv")
+        self.assertEqual((result.returncode, result.stderr.count(b"smitin: skipped: ")), (0, 2), result.stderr)
+        self.assertIn(b"shorter than one frame", result.stderr)
+        self.refuse(1, "nothing to hear", "likelihood", "music/3.wav", "-m", MODEL, "-o", "u.csv")
+        self.assertFalse((self.folder / "u.csv").exists())
+
+
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[4:]])
