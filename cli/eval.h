@@ -42,8 +42,17 @@ void encoders_close(encoders *e); /* safe on a zeroed struct */
 int eval_encode(sm_embeddings *set, const encoders *e, const char *path, double skip);
 /* The same of everything at `paths`; none that can be encoded is an error. */
 int eval_encode_files(sm_embeddings *set, const encoders *e, const text_list *paths, double skip);
-/* Put a finished set in order, and say when it is too small for an unbiased distance. */
-void eval_settle(sm_embeddings *set, const char *name);
+/* Sets that are too small for an unbiased distance. */
+typedef struct small_sets {
+    int count;
+    const char *name; /* of the first, and its size */
+    size_t N;
+    int d;
+} small_sets;
+/* Put a finished set in order, and note it when it is too small. `name` is kept. */
+void eval_settle(sm_embeddings *set, const char *name, small_sets *small);
+/* Say once what was noted. */
+void eval_tell_small(const small_sets *small);
 
 /* ---- A row a piece: eval_describe.c ---- */
 

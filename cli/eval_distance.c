@@ -22,6 +22,7 @@ typedef struct distance_job {
     distance_options options;
     encoders encoders;
     sm_embeddings a, b; /* judged, reference */
+    small_sets small;
     double frechet;
     sm_infinity infinity;
     smitin_error no_infinity; /* message: why there is none */
@@ -59,14 +60,27 @@ int eval_encode_files(sm_embeddings *set, const encoders *e, const text_list *pa
     return code;
 }
 
-void eval_settle(sm_embeddings *set, const char *name)
+void eval_settle(sm_embeddings *set, const char *name, small_sets *small)
 {
     sm_embeddings_settle(set);
-    if (set->N <= (size_t)set->d)
-        fprintf(stderr,
-                "smitin: '%s' has %zu embeddings of %d dimensions, too few for a covariance of "
-                "full rank; the Frechet distance is too large by an unknown amount\n",
-                name, set->N, set->d);
+    if (set->N > (size_t)set->d) return;
+    if (small->count++ > 0) return;
+    small->name = name;
+    small->N = set->N;
+    small->d = set->d;
+}
+
+void eval_tell_small(const small_sets *small)
+{
+    char others[48] = "";
+    if (small->count == 0) return;
+    if (small->count > 1)
+        snprintf(others, sizeof others, " (and %d more set%s as few)", small->count - 1,
+                 small->count > 2 ? "s" : "");
+    fprintf(stderr,
+            "smitin: '%s' has %zu embeddings of %d dimensions%s, too few for a covariance of full "
+            "rank; Frechet distances are too large by an unknown amount\n",
+            small->name, small->N, small->d, others);
 }
 
 static int read_set(distance_job *job, sm_embeddings *set, const char *path)
@@ -80,7 +94,7 @@ static int read_set(distance_job *job, sm_embeddings *set, const char *path)
     } else if (sm_embeddings_read(set, path, o->cache, &error) != SMITIN_OK) {
         return report_error(&error);
     }
-    eval_settle(set, path);
+    eval_settle(set, path, &job->small);
     return EXIT_DONE;
 }
 
@@ -218,7 +232,9 @@ static int run_distance(distance_job *job, const text_list *paths)
     int code = encoders_open(&job->encoders, &o->encoder, false);
     if (code == EXIT_DONE) code = read_set(job, &job->a, paths->items[0]);
     if (code == EXIT_DONE) code = read_set(job, &job->b, paths->items[1]);
-    if (code == EXIT_DONE) code = measure(job);
+    if (code != EXIT_DONE) return code;
+    eval_tell_small(&job->small);
+    code = measure(job);
     if (code != EXIT_DONE) return code;
     if (o->json)
         print_json(job, paths->items);

@@ -214,6 +214,7 @@ static int encode_sets(merge_job *job)
     const long skipped = sm_table_column(&job->table, "skipped");
     const int pieces = e->plan.pieces, total = experiment_total(e);
     char path[EXPERIMENT_PATH];
+    small_sets small = {0};
     int code = EXIT_DONE;
     job->sets = calloc((size_t)e->plan.count, sizeof *job->sets);
     if (job->sets == NULL) return eval_no_memory();
@@ -225,13 +226,14 @@ static int encode_sets(merge_job *job)
             code = eval_encode(&job->sets[c], &job->encoders, path, isnan(skip) ? 0.0 : skip);
             progress_bar("encoding", row + 1, total);
         }
-        if (code == EXIT_DONE) eval_settle(&job->sets[c], e->plan.conditions[c].name);
+        if (code == EXIT_DONE) eval_settle(&job->sets[c], e->plan.conditions[c].name, &small);
     }
     if (code == EXIT_DONE && e->plan.reference != NULL) {
         const text_list one = {.items = (const char *[]){e->plan.reference}, .count = 1};
         code = eval_encode_files(&job->reference, &job->encoders, &one, 0.0);
-        if (code == EXIT_DONE) eval_settle(&job->reference, e->plan.reference);
+        if (code == EXIT_DONE) eval_settle(&job->reference, e->plan.reference, &small);
     }
+    if (code == EXIT_DONE) eval_tell_small(&small);
     return code;
 }
 

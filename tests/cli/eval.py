@@ -119,7 +119,8 @@ class Distance(Case):
         (self.folder / "a.npy").write_bytes(npy([[1, 0, 0], [0, 1, 0], [0, 0, 1]]))
         result = self.run_eval("distance", "a.npy", "a.npy")
         self.assertEqual(result.returncode, 0)
-        self.assertIn(b"too few for a covariance of full rank", result.stderr)
+        self.assertEqual(result.stderr.count(b"too few for a covariance of full rank"), 1)
+        self.assertIn(b"(and 1 more set as few)", result.stderr)
         self.assertIn(b"FAD-infinity   none: ", result.stdout)
         self.assertRegex(result.stdout.decode(), r"frechet +(0|\d\.?\d*e-\d+)\n")
 

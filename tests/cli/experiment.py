@@ -269,6 +269,8 @@ class Results(Case):
         self.run_eval("run", "plan.json", "-o", "out")
         text = self.run_eval("merge", "out")
         self.assertIn("24 pieces", text)
+        self.assertIn("(and 4 more sets as few), too few for a covariance", text)
+        self.assertEqual(text.count("too few"), 1, text)
         rows = rows_of(self.folder / "out" / "table.csv")
         self.assertEqual([(r["condition"], r["piece"]) for r in rows],
                          [(c, str(i)) for c in ("free", "smitin", "asked", "both") for i in range(6)])
