@@ -8,8 +8,8 @@ Run by hand, on a quiet machine. It needs `pip install torch transformers`, and 
   bench/side_by_side.py build/cli/smitin --model DIRECTORY                  # a text model with its own weights
   bench/side_by_side.py build/cli/smitin --shape large --ours q8,q4 --theirs bf16,int8 --json s.json --plot s.png
 
-Both sides take turns, setting by setting, for several rounds; of the rounds the median counts. A step is that of a
-piece with guidance: two rows, one of them with a text of twelve tokens. Ours is `smitin bench`, sampling included;
+Both sides take turns, setting by setting, for several rounds; told is the median of the rounds, with the lowest and the
+highest behind it. Ratios are taken in each round, of neighbours in time, and then likewise. A step is that of a piece with guidance: two rows, one of them with a text of twelve tokens. Ours is `smitin bench`, sampling included;
 theirs is the decoder's forward pass alone, with scaled-dot-product attention, each time with the cache that grows (what
 generate() takes) and with one of fixed length, of which the faster counts at each place. int8 is dynamic quantisation
 of all linear layers.
@@ -30,7 +30,7 @@ import warnings
 from itertools import zip_longest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-OURS, THEIRS = ("f32", "f16", "q8", "q4"), ("f32", "bf16", "int8")
+OURS, THEIRS = ("f32", "f16", "bf16", "q8", "q4"), ("f32", "bf16", "int8")
 PLACES = (10, 250, 1000, 1500)  # frames: those of smitin bench
 TOKENS = 12  # of the text, as in smitin bench
 REAL_TIME = 50  # steps a second
@@ -142,14 +142,9 @@ def run_theirs(args, directory, weights):
 
 # ---- Figures ----
 
-def median_of(rounds):
-    """{place: median over rounds, or None where a round has none}."""
-    return {place: None if None in (column := [r[place] for r in rounds]) else statistics.median(column) for place in PLACES}
-
-
 def best_of(settings):
     """{place: the highest of all settings}."""
-    return {place: max((s[place] for s in settings.values() if s[place] is not None), default=None) for place in PLACES}
+    return {place: max((s[place] for s in settings if s[place] is not None), default=None) for place in PLACES}
 
 
 def ratio(a, b):
@@ -157,35 +152,51 @@ def ratio(a, b):
 
 
 def compare(ours, theirs):
-    """Ratios by name: each of ours to their best at that place, and f32 to f32."""
-    ratios = {f"{name} to their best": ratio(figures, best_of(theirs)) for name, figures in ours.items()}
+    """{name: [ratios of a round]}: each of ours to their best at that place in the same round, and f32 to f32."""
+    best = [best_of(settings) for settings in zip(*theirs.values())]
+    ratios = {f"{name} to their best": list(map(ratio, rounds, best)) for name, rounds in ours.items()}
     if "f32" in ours and "f32" in theirs:
-        ratios["f32 to f32"] = ratio(ours["f32"], theirs["f32"])
+        ratios["f32 to f32"] = list(map(ratio, ours["f32"], theirs["f32"]))
     return ratios
 
 
+def sum_up(rounds):
+    """{place: (median, lowest, highest) of the rounds, or None where a round has none}."""
+    columns = {place: [figures[place] for figures in rounds] for place in PLACES}
+    return {place: None if None in column else (statistics.median(column), min(column), max(column)) for place, column in columns.items()}
+
+
 def table(ours, theirs):
-    cell = lambda value, digits: "-" if value is None else f"{value:.{digits}f}"
-    row = lambda name, figures, digits: f"| {name} | " + " | ".join(cell(figures[place], digits) for place in PLACES) + " |"
+    def cell(summary, digits):
+        if summary is None:
+            return "-"
+        median, low, high = (f"{value:.{digits}f}" for value in summary)
+        return median if low == high else f"{median} ({low}-{high})"
+
+    def row(name, rounds, digits):
+        summary = sum_up(rounds)
+        return f"| {name} | " + " | ".join(cell(summary[place], digits) for place in PLACES) + " |"
+
     lines = ["| steps a second at frame | " + " | ".join(map(str, PLACES)) + " |", "|---" * (1 + len(PLACES)) + "|"]
-    lines += [row(f"smitin {name}", figures, 1) for name, figures in ours.items()]
-    lines += [row(f"transformers {name}", figures, 1) for name, figures in theirs.items()]
-    lines += [row(name, figures, 2) for name, figures in compare(ours, theirs).items()]
+    lines += [row(f"smitin {name}", rounds, 1) for name, rounds in ours.items()]
+    lines += [row(f"transformers {name}", rounds, 1) for name, rounds in theirs.items()]
+    lines += [row(name, rounds, 2) for name, rounds in compare(ours, theirs).items()]
     return "\n".join(lines)
 
 
 def plot(path, title, ours, theirs):
-    """Steps a second against the frame, ours in full lines and theirs in broken ones."""
+    """Medians of steps a second against the frame with their spread, ours in full lines and theirs in broken ones."""
     blocks, curves = [], []
     for side, settings, dash in (("smitin", ours, 1), ("transformers", theirs, 2)):
-        for name, figures in settings.items():
-            points = [f"{place} {figures[place]}" for place in PLACES if figures[place] is not None]
+        for name, rounds in settings.items():
+            summary = sum_up(rounds)
+            points = [f"{place} {' '.join(map(str, summary[place]))}" for place in PLACES if summary[place] is not None]
             if points:
                 blocks.append(f"$d{len(blocks)} << E\n" + "\n".join(points) + "\nE\n")
-                curves.append(f"$d{len(curves)} with linespoints pt 7 dt {dash} title '{side} {name}'")
+                curves.append(f"$d{len(curves)} with yerrorlines pt 7 lc {len(curves) + 1} dt {dash} title '{side} {name}'")
     terminal = "svg" if path.suffix == ".svg" else "pngcairo"
     quoted = lambda text: "'" + str(text).replace("'", "''") + "'"
-    script = ("".join(blocks) + f"set terminal {terminal} size 800,500 noenhanced\nset output {quoted(path)}\nset grid\nset title {quoted(title)}\n"
+    script = ("".join(blocks) + f"set terminal {terminal} size 900,560 noenhanced\nset output {quoted(path)}\nset grid\nset title {quoted(title)}\n"
               "set xlabel 'frame'\nset ylabel 'steps a second'\nset yrange [0:*]\nset key outside\n"
               f"plot {', '.join(curves)}, {REAL_TIME} dt 3 lc 'black' title 'real time'\n")
     try:
@@ -278,16 +289,17 @@ def measure(args, directory):
 
 def report(args, ours, theirs, raw):
     torch, transformers = import_theirs(args.threads)
-    ours, theirs = ({name: median_of(rounds) for name, rounds in side.items()} for side in (ours, theirs))
     model = str(args.model or "musicgen-" + args.shape)
     title = f"{model}{f' cut to {args.layers} layers' if args.layers else ''}, threads: {args.threads}"
-    print(f"{title}; torch {torch.__version__}, transformers {transformers.__version__}; median of {args.rounds} rounds\n")
+    print(f"{title}; torch {torch.__version__}, transformers {transformers.__version__}; median of {args.rounds} rounds (lowest-highest)\n")
     print(table(ours, theirs))
     if args.json:
         figures = {"model": model, "layers": args.layers, "threads": args.threads,
                    "rounds": args.rounds, "steps": args.steps, "machine": platform.machine(), "torch": torch.__version__,
-                   "transformers": transformers.__version__, "ours": ours, "theirs": theirs,
-                   "ratios": compare(ours, theirs), "runs": raw}
+                   "transformers": transformers.__version__, "summary": ["median", "lowest", "highest"]}
+        for side, settings in (("ours", ours), ("theirs", theirs), ("ratios", compare(ours, theirs))):
+            figures[side] = {name: sum_up(rounds) for name, rounds in settings.items()}
+        figures["runs"] = raw
         args.json.write_text(json.dumps(figures, indent=2) + "\n")
     if args.plot:
         plot(args.plot, title, ours, theirs)

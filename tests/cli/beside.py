@@ -26,19 +26,29 @@ def figures(*values):
 class Figures(unittest.TestCase):
     def test_rounds(self):
         rounds = [figures(3, 8, 1, None), figures(1, 9, 2, 7), figures(2, 1, 3, 7)]
-        self.assertEqual(side_by_side.median_of(rounds), figures(2, 8, 2, None))
+        self.assertEqual(side_by_side.sum_up(rounds), figures((2, 1, 3), (8, 1, 9), (2, 1, 3), None))
 
     def test_ratios(self):
-        ours = {"f32": figures(10, 8, 6, None), "q8": figures(40, 32, 24, None)}
-        theirs = {"f32": figures(5, 4, 2, 1), "bf16": figures(20, 2, 1, None)}
+        ours = {"f32": [figures(10, 8, 6, None)], "q8": [figures(40, 32, 24, None)]}
+        theirs = {"f32": [figures(5, 4, 2, 1)], "bf16": [figures(20, 2, 1, None)]}
         ratios = side_by_side.compare(ours, theirs)
-        self.assertEqual(ratios["f32 to f32"], figures(2, 2, 3, None))
-        self.assertEqual(ratios["q8 to their best"], figures(2, 8, 12, None))  # bf16 at 10, f32 further on
+        self.assertEqual(ratios["f32 to f32"], [figures(2, 2, 3, None)])
+        self.assertEqual(ratios["q8 to their best"], [figures(2, 8, 12, None)])  # bf16 at 10, f32 further on
         self.assertNotIn("f32 to f32", side_by_side.compare(ours, {"int8": theirs["f32"]}))
         lines = side_by_side.table(ours, theirs).splitlines()
         self.assertIn("| smitin q8 | 40.0 | 32.0 | 24.0 | - |", lines)
         self.assertIn("| f32 to f32 | 2.00 | 2.00 | 3.00 | - |", lines)
         self.assertEqual(len({line.count("|") for line in lines}), 1)
+
+    def test_ratios_of_rounds(self):
+        """A machine that is half as fast in one round changes no ratio, though it does the medians' spread."""
+        ours = {"q8": [figures(40, 20, 10, None), figures(20, 10, 5, None), figures(40, 30, 10, None)]}
+        theirs = {"f32": [figures(10, 10, 10, 1), figures(5, 5, 5, 1), figures(10, 10, 20, 1)]}
+        summary = side_by_side.sum_up(side_by_side.compare(ours, theirs)["q8 to their best"])
+        self.assertEqual(summary, figures((4, 4, 4), (2, 2, 3), (1, 0.5, 1), None))
+        lines = side_by_side.table(ours, theirs).splitlines()
+        self.assertIn("| smitin q8 | 40.0 (20.0-40.0) | 20.0 (10.0-30.0) | 10.0 (5.0-10.0) | - |", lines)
+        self.assertIn("| q8 to their best | 4.00 | 2.00 (2.00-3.00) | 1.00 (0.50-1.00) | - |", lines)
 
     def test_ours(self):
         """The figures of smitin bench are read where they are, and its places are those of the script."""
@@ -55,7 +65,8 @@ class Figures(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             for name, start in (("it's.png", b"\x89PNG"), ("a_b.svg", b"<?xml")):
                 path = pathlib.Path(folder) / name
-                side_by_side.plot(path, "it's a_b", {"f32": figures(4, 3, 2, None)}, {"int8": figures(1, 1, 1, 1)})
+                side_by_side.plot(path, "it's a_b", {"f32": [figures(4, 3, 2, None), figures(5, 4, 2, None)]},
+                                  {"int8": [figures(1, 1, 1, 1)]})
                 self.assertEqual(path.read_bytes()[: len(start)], start)
 
 
