@@ -55,8 +55,12 @@ def cells(base):
             yield base / ("%s-%s" % (weights, cache)), weights, cache
 
 
+def signed(value):
+    return "%+.5f" % (round(value, 5) + 0.0)  # no minus zero
+
+
 def agreement_row(row, digits=4):
-    return ["%.*f" % (digits, row["cross_entropy"]), "%+.5f" % row["cost"], "%+.5f to %+.5f" % (row["cost_low"], row["cost_high"]),
+    return ["%.*f" % (digits, row["cross_entropy"]), signed(row["cost"]), "%s to %s" % (signed(row["cost_low"]), signed(row["cost_high"])),
             "%.2f %%" % (100 * row["same_likeliest"]), few(row["divergence_mean"]), few(row["divergence_p99"]),
             ", ".join(few(row["difference_" + name]) for name in ("mean", "p95", "max"))]
 
@@ -74,7 +78,7 @@ def likelihood(base):
     books = range(1, len(found[0][2]))
     print("\nBy codebook, cost in nats and share of the same likeliest code:\n")
     print(table(["weights", "cache", *("codebook %d" % (b - 1) for b in books)],
-                [[w, c, *("%+.5f, %.1f %%" % (rows[b]["cost"], 100 * rows[b]["same_likeliest"]) for b in books)] for w, c, rows in found]))
+                [[w, c, *("%s, %.1f %%" % (signed(rows[b]["cost"]), 100 * rows[b]["same_likeliest"]) for b in books)] for w, c, rows in found]))
 
 
 def shapes(out):

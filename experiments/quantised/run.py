@@ -11,6 +11,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 
 from training import audio
 from training.settings import TARGETS
@@ -30,7 +31,10 @@ MEASURES = ("likelihood", "heard", "probes", "free", "steered", "shapes")
 
 def smitin(args, *arguments):
     command = [args.smitin, *map(str, arguments), "-t", str(args.threads)]
-    return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    result = subprocess.run(command, stdout=subprocess.PIPE)
+    if result.returncode != 0:
+        sys.exit("%s ended with status %d; what is done is kept in %s" % (" ".join(command), result.returncode, args.out))
+    return result.stdout
 
 
 def once(path, make):
@@ -73,8 +77,8 @@ def prompts(args):
         for turn in range(-(-args.places // len(files))):
             some, clips = files[:args.places - turn * len(files)], args.out / "prompts.turn"
             shutil.rmtree(clips, ignore_errors=True)
-            subprocess.run([args.smitin, "eval", "export", *some, "-o", clips, "--skip", str(2 + 8 * turn), "--seconds",
-                            str(args.prompt_seconds)], check=True, stdout=subprocess.DEVNULL)
+            command = [args.smitin, "eval", "export", *some, "-o", clips, "--skip", 2 + 8 * turn, "--seconds", args.prompt_seconds]
+            subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
             part.mkdir(exist_ok=True)
             for clip in clips.glob("*.wav"):
                 clip.rename(part / ("%d-%s" % (turn, clip.name)))
