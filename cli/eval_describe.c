@@ -84,6 +84,8 @@ static void add_knobs(sm_sheet *s, const char *path)
                                             {"dose", "dose"},
                                             {"success", "success"},
                                             {"success_half", "success_half"},
+                                            {"removal", "removal"},
+                                            {"absence", "absence"},
                                             {"presence", "monitor"}};
     char beside[2048], column[160];
     double all = 1.0;
