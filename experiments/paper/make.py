@@ -61,7 +61,7 @@ def texts(held, target, seed):
     rng, found = random.Random("%s-%d" % (target, seed)), []
     while len(found) < PIECES:
         piece = rng.choice(held)
-        fields = captions._fields(piece.meta, [s for s in piece.stems if s != target], rng, None, ())
+        fields = captions.fields(piece.meta, [s for s in piece.stems if s != target], rng, None, ())
         if fields["style"] and fields["words"]:
             parts = [fields["style"], *fields["words"]] + [fields[k] for k in ("tempo", "key") if fields[k]]
             found.append(", ".join(parts))

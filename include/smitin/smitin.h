@@ -331,7 +331,7 @@ typedef struct smitin_steering {
     double strength; /* -1..1 of the knob's calibrated range; 0 (default) is exactly no steering */
     int every;       /* s: push every s-th column, 5 (ITI and decay always use 1) */
     double power;    /* p of the soft weights, 3 */
-    int top_heads; /* K of SMITIN_WEIGHTS_TOP; 0 (default) = a third of all heads, at most 48 */
+    int top_heads;   /* K of SMITIN_WEIGHTS_TOP; 0 (default) = a third of all heads, at most 48 */
     int monitor_heads; /* K of the monitor; 0 (default) = a sixth of all heads, at most 16 */
     smitin_statistic statistic; /* of the monitor heads' probabilities, median */
     bool lag;         /* read C at the scheduled column itself and apply at the next scheduled one;
