@@ -112,8 +112,7 @@ def heads(target):
 def readings(target):
     """The lost settings, and the paper's ablations."""
     return [condition("mean", target, "50%", statistic="mean"), condition("lag", target, "50%", lag=True),
-            condition("every-1", target, "50%", every=1), condition("every-10", target, "50%", every=10),
-            condition("half", target, "50%", threshold=0.5),
+            condition("every-1", target, "50%", every=1),
             condition("probe-5", target, 5, direction="probe"),
             condition("raw-5", target, 5, direction="raw")]
 
@@ -121,8 +120,7 @@ def readings(target):
 def three():
     knobs = ["%s:50%%" % t for t in THREE]
     return [{"name": "free", "knob": ["%s:0" % t for t in THREE]}, {"name": "plain", "knob": knobs},
-            {"name": "orthogonal", "knob": knobs, "orthogonal": True},
-            {"name": "iti-12", "knob": ["%s:12.5%%" % t for t in THREE], "method": "iti"}]
+            {"name": "orthogonal", "knob": knobs, "orthogonal": True}]
 
 
 def sizes(target):
@@ -136,7 +134,7 @@ def sizes(target):
 
 def real():
     knob = (OUT / "knobs" / "real.knob.safetensors").as_posix()
-    return [condition("free", knob, 0)] + [condition("alpha-%d" % a, knob, a) for a in (2, 5, 10)]
+    return [condition("free", knob, 0)] + [condition("alpha-%d" % a, knob, a) for a in (5, 10)]
 
 
 def experiment(name, about, conditions, clip=None, words=None, pieces=PIECES):
