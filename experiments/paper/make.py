@@ -56,6 +56,13 @@ def music(trained, out, seed):
     cut(out / "real", anywhere(trained, 300, SECONDS, seed), 0, SECONDS)
 
 
+def game(pieces, out, seed):
+    """Prompts and reference of the second set, which no part of the model has heard."""
+    for target in TARGETS:
+        cut(out / "prompts" / ("game-" + target), prompts.choose(pieces, [target], "add", PIECES // 2, seed), 0, 3)
+    cut(out / "reference-game", anywhere(pieces, 200, 7, seed), 0, 7)
+
+
 def texts(held, target, seed):
     """Captions of held-out pieces as comma lists, the target not named."""
     rng, found = random.Random("%s-%d" % (target, seed)), []
@@ -92,12 +99,14 @@ def continuation(target):
 
 
 def removal(target):
-    return [condition("free", target, 0), *methods(target, "-"),
+    ours = [c for c in methods(target, "-") if c["name"] != "iti-50"]
+    return [condition("free", target, 0), *ours,
             condition("text-remove", target, 0, prompt="remove " + target),
             condition("text-no", target, 0, prompt="no " + target)]
 
 
 def written(target):
+    """25 pieces each, and 25 more of other texts and seeds, as these cost most."""
     rows = [condition("text", target, 0, prompt="{text}"),
             condition("text-add", target, 0, prompt="{text}, add " + target),
             condition("text-with", target, 0, prompt="{text}, " + target)]
@@ -137,13 +146,13 @@ def real():
     return [condition("free", knob, 0)] + [condition("alpha-%d" % a, knob, a) for a in (5, 10)]
 
 
-def experiment(name, about, conditions, clip=None, words=None, pieces=PIECES):
+def experiment(name, about, conditions, clip=None, words=None, pieces=PIECES, seed=1, real="reference"):
     plan = {"about": about}
     if clip:
         plan["clips"] = (OUT / clip).as_posix() + "/"
     if words:
         plan["texts"] = words
-    plan.update(pieces=pieces, seed=1, conditions=conditions, reference=(OUT / "reference").as_posix() + "/",
+    plan.update(pieces=pieces, seed=seed, conditions=conditions, reference=(OUT / real).as_posix() + "/",
                 settings={"model": "models/mini", "seconds": SECONDS, "threads": 1, "keep-prompt": "no"})
     (HERE / (name + ".json")).write_text(json.dumps(plan, indent=1) + "\n")
 
@@ -155,9 +164,16 @@ def files(held, seed):
         experiment("heads-" + t, "Soft weights against the K best heads.", heads(t), prompt)
         experiment("readings-" + t, "Ablations, and readings of what the paper leaves open.", readings(t), prompt)
         experiment("removal-" + t, "Continue clips with %s and take them away." % t, removal(t), "prompts/remove-" + t)
-        experiment("text-" + t, "From a caption that does not name %s." % t, written(t), words=texts(held, t, seed))
+        words, half = texts(held, t, seed), PIECES // 2
+        about = "From a caption that does not name %s." % t
+        experiment("text-" + t, about, written(t), words=words[:half], pieces=half)
+        experiment("text-more-" + t, about, written(t), words=words[half:], pieces=half, seed=1 + half)
     for t in SIZED:
-        experiment("sizes-" + t, "Knobs from few examples; knobs.sh makes them.", sizes(t), "prompts/add-" + t, pieces=2 * PIECES)
+        experiment("sizes-" + t, "Knobs from few examples; knobs.sh makes them.", sizes(t), "prompts/add-" + t)
+    for t in TARGETS:
+        rows = [c for c in continuation(t) if c["name"] in ("free", "smitin-50", "iti-50", "iti-12")]
+        experiment("game-" + t, "Continue game music without %s and add them." % t, rows, "prompts/game-" + t,
+                   pieces=PIECES // 2, real="reference-game")
     experiment("synthetic", "What the real-against-synthetic knob calls synthetic.", [{"name": "free"}], pieces=300)
     experiment("real", "Steer towards real music; knobs.sh makes the knob.", real(), pieces=4 * PIECES)
     experiment("three", "Three instruments at once.", three(), "prompts/add-three", pieces=4 * PIECES)
@@ -167,11 +183,14 @@ def main():
     top = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     top.add_argument("--work", type=pathlib.Path, default=runs.work_folder(), metavar="DIR", help="the corpus lies below")
     top.add_argument("--seed", type=int, default=1)
+    top.add_argument("--game", type=pathlib.Path, metavar="DIR", help="also the clips of game-*.json: a corpus of game music")
     args = top.parse_args()
     held = audio.pieces(args.work / "corpus", "valid") + audio.pieces(args.work / "corpus", "test")
     clips(held, OUT, args.seed)
     music(audio.pieces(args.work / "corpus", "train"), OUT, args.seed)
     files(held, args.seed)
+    if args.game:
+        game(audio.pieces(args.game, "test"), OUT, args.seed)
 
 
 if __name__ == "__main__":
