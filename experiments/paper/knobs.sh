@@ -18,3 +18,7 @@ for target in drums piano; do
         }
     done
 done
+# Real music against the model's own, once `smitin eval run experiments/paper/synthetic.json -o out/paper/runs/synthetic` made it.
+real=$out/real.knob.safetensors
+[ -e $real ] || [ ! -e out/paper/runs/synthetic/free/piece-0099.csv ] ||
+    "$1" knob train -m models/mini --with out/paper/real --without out/paper/runs/synthetic/free --name real --pairs 300 -t 1 -o $real
