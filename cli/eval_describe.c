@@ -80,11 +80,11 @@ static double json_number(const json_t *object, const char *key)
  * are there at once when each is for more than half of the time. */
 static void add_knobs(sm_sheet *s, const char *path)
 {
-    static const char *const fields[][2] = {{"alpha", "alpha"},
-                                            {"dose", "dose"},
-                                            {"success", "success"},
-                                            {"success_half", "success_half"},
-                                            {"presence", "monitor"}};
+    static const char *const fields[][2] = {
+        {"alpha", "alpha"},     {"dose", "dose"},
+        {"success", "success"}, {"success_half", "success_half"},
+        {"removal", "removal"}, {"absence", "absence"},
+        {"presence", "monitor"}};
     char beside[2048], column[160];
     double all = 1.0;
     path_beside(path, beside, sizeof beside);

@@ -130,8 +130,8 @@ static bool is_measure(const char *column)
 {
     static const char *const whole[] = {"simultaneous",    "similarity", "key_score",
                                         "loudness_change", "lufs",       "peak_db"};
-    static const char *const begins[] = {"success_", "dose_", "monitor_", "presence_",
-                                         "probability_"};
+    static const char *const begins[] = {"success_", "removal_",  "absence_",    "dose_",
+                                         "monitor_", "presence_", "probability_"};
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
         if (strcmp(column, whole[i]) == 0) return true;
     for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)

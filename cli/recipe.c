@@ -50,6 +50,7 @@ static const setting knob_settings[] = {
     {"branch", "--branch"},
     {"every", "--every"},
     {"power", "--power"},
+    {"weights", "--weights"},
     {"top_heads", "--top-heads"},
     {"statistic", "--statistic"},
     {"monitor_heads", "--monitor-heads"},

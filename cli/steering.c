@@ -9,7 +9,8 @@
 #include <string.h>
 
 static const char *const method_names[] = {"smitin", "sparse", "iti", "decay", "pid", NULL};
-static const char *const direction_names[] = {"own", "probe", "mean", "random", NULL};
+static const char *const direction_names[] = {"own", "probe", "mean", "random", "raw", NULL};
+static const char *const weights_names[] = {"own", "soft", "top", NULL};
 static const char *const branch_names[] = {"both", "cond", "uncond", NULL};
 static const char *const decay_names[] = {"linear", "exponential", NULL};
 static const char *const schedule_names[] = {"constant", "up", "down", "window", NULL};
@@ -22,6 +23,7 @@ steering_options steering_options_defaults(void)
     memset(&options, 0, sizeof options);
     options.method = (int)d.method;
     options.direction = (int)d.direction;
+    options.weights = (int)d.weights;
     options.branch = (int)d.branch;
     options.decay = (int)d.decay;
     options.statistic = (int)d.statistic;
@@ -43,12 +45,14 @@ size_t steering_option_specs(steering_options *o, option_spec *specs, size_t cap
         {NULL, "--method", OPTION_CHOICE, &o->method, 0, 0, method_names, "NAME",
          "smitin, sparse (no monitor), iti (original), decay or pid [smitin]"},
         {NULL, "--direction", OPTION_CHOICE, &o->direction, 0, 0, direction_names, "NAME",
-         "probe, mean (mass mean shift) or random (control) [the knob's own]"},
+         "probe, raw (not of unit length), mean (mass mean shift) or random [the knob's own]"},
         {NULL, "--every", OPTION_INT, &o->every, 1, 1e6, NULL, "S", "push every S-th step [5]"},
         {NULL, "--power", OPTION_DOUBLE, &o->power, 0, 100, NULL, "P",
          "exponent of the soft weights [3]"},
+        {NULL, "--weights", OPTION_CHOICE, &o->weights, 0, 0, weights_names, "NAME",
+         "of the heads: soft, by accuracy, or top, the K best alike [top of iti and decay]"},
         {NULL, "--top-heads", OPTION_INT, &o->top_heads, 0, 1e6, NULL, "K",
-         "heads of iti and decay [a third of all, at most 48]"},
+         "heads of --weights top [a third of all, at most 48]"},
         {NULL, "--monitor-heads", OPTION_INT, &o->monitor_heads, 0, 1e6, NULL, "K",
          "heads that listen [a sixth of all, at most 16]"},
         {NULL, "--statistic", OPTION_CHOICE, &o->statistic, 0, 0, statistic_names, "NAME",
@@ -152,6 +156,7 @@ int steering_open(steering_options *options, const char *model_path)
         *s = smitin_steering_defaults();
         s->method = (smitin_method)options->method;
         s->direction = (smitin_direction)options->direction;
+        s->weights = (smitin_weights)options->weights;
         s->branch = (smitin_branch)options->branch;
         s->decay = (smitin_decay)options->decay;
         s->statistic = (smitin_statistic)options->statistic;
@@ -236,6 +241,7 @@ static void add_settings(json_t *o, const smitin_steering *s, bool all)
         {"branch", s->branch != d.branch, json_string(branch_names[s->branch])},
         {"every", s->every != d.every, json_integer(s->every)},
         {"power", s->power < d.power || s->power > d.power, json_real(s->power)},
+        {"weights", s->weights != d.weights, json_string(weights_names[s->weights])},
         {"top_heads", s->top_heads != d.top_heads, json_integer(s->top_heads)},
         {"monitor_heads", s->monitor_heads != d.monitor_heads, json_integer(s->monitor_heads)},
         {"statistic", s->statistic != d.statistic, json_string(statistic_names[s->statistic])},
@@ -289,6 +295,8 @@ json_t *steering_json(const steering_options *options, int index, const smitin_k
     json_object_set_new(o, "guided_dose", json_real(fabs(factor) * report->dose));
     json_object_set_new(o, "success", number_or_null(report->success));
     json_object_set_new(o, "success_half", number_or_null(report->success_half));
+    json_object_set_new(o, "removal", number_or_null(report->removal));
+    json_object_set_new(o, "absence", number_or_null(report->absence));
     json_object_set_new(o, "presence", number_or_null(report->mean_presence));
     json_object_set_new(o, "tripped", json_boolean(report->tripped));
     return o;

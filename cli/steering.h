@@ -21,7 +21,7 @@ typedef struct knob_use {
 
 typedef struct steering_options {
     text_list specs; /* of --knob */
-    int method, direction, branch, decay, statistic;
+    int method, direction, weights, branch, decay, statistic;
     int schedule; /* -1: not given */
     int every, top_heads, monitor_heads;
     double power, threshold, decay_rate, direction_seed;

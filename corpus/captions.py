@@ -156,12 +156,12 @@ def caption(meta, stems, rng, span=None, unnamed=()):
     span     (start, end) of the excerpt in seconds, or None for the whole piece
     unnamed  stems that must not be named although they sound
     """
-    fields = _fields(meta, stems, rng, span, unnamed)
+    parts = fields(meta, stems, rng, span, unnamed)
     template = rng.choices((_sentence, _featuring, _list, _plain), (4, 2, 3, 1))[0]
-    return template(fields, rng)
+    return template(parts, rng)
 
 
-def _fields(meta, stems, rng, span, unnamed):
+def fields(meta, stems, rng, span, unnamed):
     """Dict of the parts of a caption after dropout; absent parts are empty."""
     style = style_phrase(meta) if rng.random() < 0.8 else genre(style_phrase(meta))
     if rng.random() < 0.1:

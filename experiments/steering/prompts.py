@@ -13,18 +13,18 @@ SECONDS = 3
 FUTURE = 7  # seconds after the prompt that are generated, and that the real continuation has
 
 
-def _suits(active, row, kind):
-    """Whether the frames [stems, P] make a prompt for `kind` ("add": the target rests, others play to the end)."""
-    others = np.delete(active, row, 0)
+def _suits(active, rows, kind):
+    """Whether the frames [stems, P] make a prompt for `kind` ("add": the targets rest, others play to the end)."""
+    targets, others = active[rows], np.delete(active, rows, 0)
     if kind == "add":
-        return active[row].mean() < 0.01 and others[:, -FRAME_RATE:].mean(1).max() > 0.5
-    return active[row].mean() > 0.7 and active[row, -FRAME_RATE:].mean() > 0.5
+        return targets.mean(1).max() < 0.01 and others[:, -FRAME_RATE:].mean(1).max() > 0.5
+    return targets.mean(1).min() > 0.7 and targets[:, -FRAME_RATE:].mean(1).min() > 0.5
 
 
-def choose(pieces, target, kind, count, seed):
+def choose(pieces, targets, kind, count, seed):
     """[(piece, first frame)]: places spread over pieces; a second place in one piece is at least 10 s away."""
-    rng = np.random.default_rng([seed, STEMS.index(target), kind == "add"])
-    row, length = STEMS.index(target), SECONDS * FRAME_RATE
+    rows, length = [STEMS.index(t) for t in targets], SECONDS * FRAME_RATE
+    rng = np.random.default_rng([seed, *rows, kind == "add"])
     found = []
     for _ in range(8):
         for index in rng.permutation(len(pieces)):
@@ -32,13 +32,14 @@ def choose(pieces, target, kind, count, seed):
             last = piece.activity.shape[1] - length - FUTURE * FRAME_RATE
             taken = [first for other, first in found if other is piece]
             starts = [s for s in range(0, max(0, last), FRAME_RATE // 2)
-                      if _suits(piece.activity[:, s:s + length], row, kind)
+                      if _suits(piece.activity[:, s:s + length], rows, kind)
                       and all(abs(s - first) >= 10 * FRAME_RATE for first in taken)]
             if starts:
                 found.append((piece, int(rng.choice(starts))))
             if len(found) == count:
                 return found
-    raise SystemExit("only %d of %d prompts for %s %s; render more held-out pieces" % (len(found), count, kind, target))
+    raise SystemExit("only %d of %d prompts for %s %s; render more held-out pieces"
+                     % (len(found), count, kind, ", ".join(targets)))
 
 
 def write_wav(path, samples):
@@ -64,7 +65,7 @@ def make(work, out, target, kind, count, seed):
         folder.mkdir(parents=True, exist_ok=True)
         real.mkdir(exist_ok=True)
         pieces = audio.pieces(work / "corpus", "valid") + audio.pieces(work / "corpus", "test")
-        places = choose(pieces, target, kind, count, seed)
+        places = choose(pieces, [target], kind, count, seed)
         for i, (piece, first) in enumerate(places):
             start, length = first * HOP, SECONDS * RATE
             write_wav(folder / ("%03d.wav" % i), piece.mix(start, length))

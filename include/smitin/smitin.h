@@ -258,6 +258,9 @@ typedef enum smitin_direction {
     SMITIN_DIRECTION_MEAN,    /* mass mean shift: between the class centroids */
     SMITIN_DIRECTION_RANDOM,  /* seeded random unit vectors, as long as its own: the control that
                                  must fail */
+    SMITIN_DIRECTION_RAW, /* the weights as they were fitted, not scaled to unit length, with the
+                           * spread along them: the probe's push times the square of their length
+                           */
 } smitin_direction;
 
 typedef struct smitin_knob_info {
@@ -283,8 +286,8 @@ SMITIN_API void smitin_knob_describe(const smitin_knob *knob, smitin_knob_info *
  *
  *     z[t][l][h] += alpha * g[t] * w[l][h] * sigma[l][h] * theta[l][h]
  *
- * before the output projection; theta is a unit vector, sigma the spread of its projection. A
- * schedule multiplies g by f[t]. */
+ * before the output projection; theta is a unit vector (but for SMITIN_DIRECTION_RAW), sigma the
+ * spread of its projection. A schedule multiplies g by f[t]. */
 
 typedef enum smitin_method {
     SMITIN_METHOD_SMITIN = 0, /* sparse, soft-weighted, self-monitored */
@@ -299,6 +302,13 @@ typedef enum smitin_method {
                         * S is kept as it was where u leaves that range and I e would take it
                         * further out. g = 1 where there is no C. Negative alphas look at 1 - C. */
 } smitin_method;
+
+/* The law of the head weights w. */
+typedef enum smitin_weights {
+    SMITIN_WEIGHTS_OWN = 0, /* the method's: top of ITI and decay, soft of the others */
+    SMITIN_WEIGHTS_SOFT,    /* ((a - min) / (max - min))^power of the heads' test accuracies a */
+    SMITIN_WEIGHTS_TOP,     /* 1 of the top heads, else 0 */
+} smitin_weights;
 
 typedef enum smitin_branch {
     SMITIN_BRANCH_BOTH = 0, /* conditional and unconditional rows */
@@ -334,7 +344,7 @@ typedef struct smitin_steering {
     double strength; /* -1..1 of the knob's calibrated range; 0 (default) is exactly no steering */
     int every;       /* s: push every s-th column, 5 (ITI and decay always use 1) */
     double power;    /* p of the soft weights, 3 */
-    int top_heads;   /* K of original ITI; 0 (default) = a third of all heads, at most 48 */
+    int top_heads;   /* K of SMITIN_WEIGHTS_TOP; 0 (default) = a third of all heads, at most 48 */
     int monitor_heads; /* K of the monitor; 0 (default) = a sixth of all heads, at most 16 */
     smitin_statistic statistic; /* of the monitor heads' probabilities, median */
     bool lag;         /* read C at the scheduled column itself and apply at the next scheduled one;
@@ -351,7 +361,8 @@ typedef struct smitin_steering {
     float schedule_from;       /* seconds of the generated part, 0; before its end */
     float schedule_to;         /* more than schedule_from; 0 (default) = to the end of the piece */
     float pid_p, pid_i, pid_d; /* P, I, D >= 0 of SMITIN_METHOD_PID, 2, 0.1 and 0 */
-    unsigned char reserved[12];
+    smitin_weights weights;    /* SMITIN_WEIGHTS_OWN */
+    unsigned char reserved[8];
 } smitin_steering;
 
 SMITIN_API smitin_steering smitin_steering_defaults(void);
@@ -510,6 +521,9 @@ typedef struct smitin_knob_report {
     double success_half;  /* the same with 0.5 for tau */
     double mean_presence; /* mean C */
     bool tripped;         /* the monitor met a non-finite reading and switched this knob off */
+    /* The success of removal in both its readings, whatever the sign of alpha. */
+    double removal; /* share of generated columns with 1 - C >= tau */
+    double absence; /* share with C < tau: 1 less the success of addition */
 } smitin_knob_report;
 
 /* The trace of knob `knob` in `piece`: *lines, *count of them, owned by the session, valid until

@@ -123,13 +123,14 @@ smitin_status sm_plan_check(const sm_knob_data *knob, const smitin_steering *set
     SM_TRY(sm_schedule_check(settings, error));
     SM_TRY(check_pid(settings, error));
     if ((unsigned)settings->method > SMITIN_METHOD_PID ||
-        (unsigned)settings->direction > SMITIN_DIRECTION_RANDOM ||
+        (unsigned)settings->direction > SMITIN_DIRECTION_RAW ||
         (unsigned)settings->branch > SMITIN_BRANCH_UNCOND ||
         (unsigned)settings->decay > SMITIN_DECAY_EXPONENTIAL ||
         (unsigned)settings->schedule > SMITIN_SCHEDULE_WINDOW ||
-        (unsigned)settings->statistic > SMITIN_STATISTIC_MEAN)
+        (unsigned)settings->statistic > SMITIN_STATISTIC_MEAN ||
+        (unsigned)settings->weights > SMITIN_WEIGHTS_TOP)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "a steering option (method, direction, branch, decay, schedule or "
+                       "a steering option (method, direction, weights, branch, decay, schedule or "
                        "statistic) is none of its choices");
     if (settings->every < 1)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
@@ -160,12 +161,21 @@ double sm_plan_alpha(const sm_knob_data *knob, const smitin_steering *settings)
     return settings->strength < 0.0 ? -alpha : alpha;
 }
 
+/* The law of the head weights, the method's own resolved. */
+static smitin_weights weight_law(const smitin_steering *settings)
+{
+    if (settings->weights != SMITIN_WEIGHTS_OWN) return settings->weights;
+    const bool original =
+        settings->method == SMITIN_METHOD_ITI || settings->method == SMITIN_METHOD_DECAY;
+    return original ? SMITIN_WEIGHTS_TOP : SMITIN_WEIGHTS_SOFT;
+}
+
 /* w [L,H]: 1 for the top heads, or the soft weights of the test accuracies. */
 static void fill_weights(sm_plan *plan, const sm_knob_data *knob, const smitin_steering *settings,
                          const ranked_head *ranked)
 {
     int total = plan->L * plan->H;
-    if (settings->method == SMITIN_METHOD_ITI || settings->method == SMITIN_METHOD_DECAY) {
+    if (weight_law(settings) == SMITIN_WEIGHTS_TOP) {
         int K = default_heads(settings->top_heads, total, 3, 48);
         for (int i = 0; i < K; i++) plan->weight[ranked[i].index] = 1.0f;
         return;
@@ -198,13 +208,19 @@ static void fill_directions(sm_plan *plan, const sm_knob_data *knob,
 {
     size_t D = (size_t)plan->D, heads = (size_t)plan->L * (size_t)plan->H;
     bool mean = settings->direction == SMITIN_DIRECTION_MEAN ||
-                (knob->meta.along_mean && settings->direction != SMITIN_DIRECTION_PROBE);
+                (knob->meta.along_mean && settings->direction != SMITIN_DIRECTION_PROBE &&
+                 settings->direction != SMITIN_DIRECTION_RAW);
     const float *sigma = mean ? knob->sigma_mean : knob->sigma;
     const float *direction = mean ? knob->mean_shift : knob->direction;
     memcpy(plan->sigma, sigma, heads * sizeof *sigma);
     memcpy(plan->direction, direction, heads * D * sizeof *direction);
     for (size_t i = 0; i < heads && settings->direction == SMITIN_DIRECTION_RANDOM; i++)
         random_direction(plan->direction + i * D, plan->D, settings->direction_seed, (int)i);
+    if (settings->direction != SMITIN_DIRECTION_RAW) return;
+    for (size_t i = 0; i < heads; i++) { /* theta_raw, and the spread along it */
+        plan->sigma[i] *= knob->weight_norm[i];
+        for (size_t j = 0; j < D; j++) plan->direction[i * D + j] *= knob->weight_norm[i];
+    }
 }
 
 void sm_plan_fill(sm_plan *plan)

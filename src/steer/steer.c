@@ -312,6 +312,8 @@ void sm_steer_report(const sm_steer *steer, int index, smitin_knob_report *repor
         double C = aimed(steer, (double)line->presence);
         report->success += (C >= steer->plan.threshold) / lines;
         report->success_half += (C >= 0.5) / lines;
+        report->removal += (1.0 - (double)line->presence >= steer->plan.threshold) / lines;
+        report->absence += ((double)line->presence < steer->plan.threshold) / lines;
         report->mean_presence += (double)line->presence;
         read += 1.0;
     }

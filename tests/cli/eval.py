@@ -166,7 +166,8 @@ class Describe(Case):
         write_wav(self.folder / "prompts" / "a.wav", piece(1, seconds=3, bpm=100, loud=0.15))
         write_wav(self.folder / "prompts" / "b.wav", piece(2, seconds=3))
         (self.folder / "on" / "a.json").write_text(json.dumps({"seed": 7, "knobs": [
-            {"knob": "drums", "alpha": 5, "dose": 1.5, "success": 0.25, "success_half": 0.5}]}))
+            {"knob": "drums", "alpha": 5, "dose": 1.5, "success": 0.25, "success_half": 0.5,
+             "removal": 0.125, "absence": 0.75}]}))
         rows = self.rows("describe", "on", "--prompts", "prompts", "--recogniser", RECOGNISER)
         first, silent = rows
         self.assertEqual((first["file"], first["condition"], first["seconds"]), ("on/a.wav", "on", "6"))
@@ -176,6 +177,7 @@ class Describe(Case):
         self.assertGreater(float(first["similarity"]), 0.9)
         self.assertTrue(0 <= float(first["presence_drums"]) <= 1 and 0 < float(first["probability_piano"]) < 1)
         self.assertEqual((first["success_drums"], first["dose_drums"], first["success_half_drums"], first["seed"]), ("0.25", "1.5", "0.5", "7"))
+        self.assertEqual((first["removal_drums"], first["absence_drums"]), ("0.125", "0.75"))
         for column in ("lufs", "bpm", "key", "presence_drums", "similarity", "success_drums"):
             self.assertEqual(silent[column], "", column)
         alone = json.loads(self.output("describe", "--plain", "on/a.wav", "--json"))

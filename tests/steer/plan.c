@@ -83,6 +83,20 @@ static void test_top_heads(void **state)
     const float four[6] = {1, 1, 0, 1, 0, 1};
     assert_memory_equal(s.plan.weight, four, sizeof four);
     drop(&s);
+    settings.method = SMITIN_METHOD_SMITIN; /* soft, unless asked */
+    s = make(&settings);
+    ASSERT_NEAR(s.plan.weight[0], 1.0 / 27, 1e-7);
+    drop(&s);
+    settings.weights = SMITIN_WEIGHTS_TOP;
+    s = make(&settings);
+    assert_memory_equal(s.plan.weight, four, sizeof four);
+    assert_int_equal(s.plan.K, 1); /* who listens stays as it was */
+    drop(&s);
+    settings.method = SMITIN_METHOD_ITI;
+    settings.weights = SMITIN_WEIGHTS_SOFT;
+    s = make(&settings);
+    ASSERT_NEAR(s.plan.weight[0], 1.0 / 27, 1e-7);
+    drop(&s);
 }
 
 static void test_directions(void **state)
@@ -98,6 +112,11 @@ static void test_directions(void **state)
     }
     assert_true(s.plan.monitor[0].theta[1] ==
                 2.0f); /* the monitor still is the probe: head 5, axis 1 */
+    drop(&s);
+    settings.direction = SMITIN_DIRECTION_RAW; /* twice as long, and twice the spread along it */
+    s = make(&settings);
+    for (int i = 0; i < 6; i++) assert_true(s.plan.vector[2 * i + i % 2] == 4.0f * (float)(i + 1));
+    assert_true(s.plan.monitor[0].theta[1] == 2.0f);
     drop(&s);
     settings.direction = SMITIN_DIRECTION_RANDOM;
     settings.direction_seed = 7;
@@ -116,17 +135,17 @@ static void test_directions(void **state)
     assert_int_equal(equal, 0);
     drop(&s);
     /* Of a knob whose strengths were measured along its mean shift. */
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         static const smitin_direction asked[] = {SMITIN_DIRECTION_OWN, SMITIN_DIRECTION_PROBE,
-                                                 SMITIN_DIRECTION_RANDOM};
+                                                 SMITIN_DIRECTION_RANDOM, SMITIN_DIRECTION_RAW};
+        static const double length[] = {10, 1, 10, 4};
         smitin_error error;
         s = (setup){.knob = test_knob(2, 3, 2, accuracy), .arena = sm_arena_new()};
         s.knob->meta.along_mean = true;
         settings.direction = asked[i];
         ASSERT_OK(sm_plan_init(&s.plan, s.knob, &settings, s.arena, &error));
-        ASSERT_NEAR(hypot((double)s.plan.vector[0], (double)s.plan.vector[1]), i == 1 ? 1 : 10,
-                    1e-5);
-        assert_true(i == 2 || s.plan.vector[i == 1 ? 1 : 0] == 0.0f);
+        ASSERT_NEAR(hypot((double)s.plan.vector[0], (double)s.plan.vector[1]), length[i], 1e-5);
+        assert_true(i == 2 || s.plan.vector[i == 0 ? 0 : 1] == 0.0f);
         drop(&s);
     }
     drop(&again);
@@ -223,6 +242,8 @@ static void test_refusals(void **state)
     REFUSED(threshold, 1.5, "probability");
     REFUSED(decay_rate, 2.0, "decay rate");
     REFUSED(method, (smitin_method)9, "choices");
+    REFUSED(weights, (smitin_weights)3, "choices");
+    REFUSED(direction, (smitin_direction)5, "choices");
     REFUSED(schedule, (smitin_schedule)4, "choices");
 #undef REFUSED
     smitin_steering settings = test_settings();

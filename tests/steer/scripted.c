@@ -87,7 +87,7 @@ static void test_pieces_have_their_own_monitor(void **state)
         smitin_knob_report report;
         sm_steer_report(steer, p, &report);
         assert_int_equal(count, 4);
-        double dose = 0.0, success = 0.0, half = 0.0, mean = 0.0;
+        double dose = 0.0, success = 0.0, half = 0.0, mean = 0.0, removal = 0.0;
         for (int i = 0; i < 4; i++) {
             assert_int_equal(trace[i].column, 2 + i);
             ASSERT_NEAR(trace[i].presence, C[i + 1][p], 1e-6);
@@ -96,10 +96,14 @@ static void test_pieces_have_their_own_monitor(void **state)
             dose += 4.0 * g[i][p] * report.weight_sum / 4.0;
             success += (C[i + 1][p] >= 0.6) / 4.0;
             half += (C[i + 1][p] >= 0.5 - 1e-6) / 4.0;
+            removal +=
+                (C[i + 1][p] <= 0.4 - 1e-6) / 4.0; /* 0.4 itself is a little more as a float */
             mean += C[i + 1][p] / 4.0;
         }
         ASSERT_NEAR(report.dose, dose, 1e-4);
         ASSERT_NEAR(report.success, success, 1e-12);
+        ASSERT_NEAR(report.absence, 1.0 - success, 1e-12);
+        ASSERT_NEAR(report.removal, removal, 1e-12);
         if (p == 0) ASSERT_NEAR(report.success_half, half, 1e-12); /* piece 1 reads 0.5 itself */
         ASSERT_NEAR(report.mean_presence, mean, 1e-6);
         assert_true(report.alpha == 4.0 && report.threshold == 0.6 && !report.tripped);
@@ -133,6 +137,8 @@ static void test_removal(void **state)
     sm_steer_report(steer, 0, &report);
     ASSERT_NEAR(sm_steer_trace(steer, 0, &count)[0].presence, 0.8, 1e-6);
     ASSERT_NEAR(report.success, 1.0 / 3.0, 1e-12); /* 1 - C >= .6 at the last column only */
+    ASSERT_NEAR(report.removal, 1.0 / 3.0, 1e-12);
+    ASSERT_NEAR(report.absence, 1.0 / 3.0, 1e-12); /* C < .6, too */
     assert_true(report.dose > 0.0);
     ASSERT_NEAR(report.mean_presence, (0.8 + 0.7 + 0.2) / 3.0, 1e-6);
     sm_steer_free(steer);

@@ -354,7 +354,8 @@ static void test_trip_leaves_the_model_alone(void **state)
     smitin_knob_report report;
     float *none = run(NULL, 0, NULL, -1, 0.0), *tripped = run_one(knob, &settings, NULL, &report);
     assert_memory_equal(none, tripped, all_logits() * sizeof(float));
-    assert_true(report.tripped && report.success == 0.0 && report.mean_presence == 0.0);
+    assert_true(report.tripped && report.success == 0.0 && report.removal == 0.0 &&
+                report.absence == 0.0 && report.mean_presence == 0.0);
     free(none);
     free(tripped);
     sm_knob_data_free(knob);

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: MIT
+"""Fills the tables of docs/results.md from docs/results/*.csv: `python -m experiments.paper.report`.
+
+A table stands between "<!-- NAME -->" and "<!-- end -->"; rows whose experiments are not there are left out."""
+
+import csv
+import math
+import pathlib
+import re
+
+from training.settings import TARGETS
+
+FOLDER = pathlib.Path("docs/results")
+PAGE = pathlib.Path("docs/results.md")
+
+
+def read(name):
+    """{condition: {measure: (mean, low, high, n)}} of a run, or None."""
+    path = FOLDER / (name + ".csv")
+    if not path.exists():
+        return None
+    found = {}
+    with open(path, newline="") as file:
+        for row in csv.DictReader(file):
+            values = [float(row[k]) if row[k] else math.nan for k in ("mean", "low", "high", "n")]
+            found.setdefault(row["condition"], {})[row["measure"]] = tuple(values)
+    return found
+
+
+def pooled(kind, condition, measure, targets=TARGETS):
+    """(mean of instruments, low, high, n), or None. Half-widths of independent parts add in squares."""
+    parts = []
+    for target in targets:
+        for name in (kind, kind + "-more") if kind == "text" else (kind,):
+            run = read("%s-%s" % (name, target))
+            row = (run or {}).get(condition, {}).get(measure.format(target))
+            if row:
+                parts.append(row)
+    if not parts:
+        return None
+    mean = sum(p[0] for p in parts) / len(parts)
+    half = math.sqrt(sum(((p[2] - p[1]) / 2) ** 2 for p in parts)) / len(parts)
+    return mean, mean - half, mean + half, sum(p[3] for p in parts)
+
+
+def percent(row):
+    return "" if row is None else "%.1f ± %.1f" % (100 * row[0], 100 * (row[2] - row[0]))
+
+
+def plain(row, digits=1):
+    if row is None:
+        return ""
+    if math.isnan(row[2]):
+        return "%.*f" % (digits, row[0])
+    return "%.*f ± %.*f" % (digits, row[0], digits, row[2] - row[0])
+
+
+SUCCESS = ("success at tau %", lambda get: percent(get("success_{}")))
+HALF = ("at 0.5 %", lambda get: percent(get("success_half_{}")))
+PRESENCE = ("presence %", lambda get: percent(get("presence_{}")))
+REMOVED = ("1 - C ≥ tau %", lambda get: percent(get("removal_{}")))
+ABSENT = ("C < tau %", lambda get: percent(get("absence_{}")))
+DOSE = ("dose", lambda get: plain(get("dose_{}")))
+REAL = ("FD music", lambda get: plain(get("frechet_reference"), 0))
+FREE = ("FD unsteered", lambda get: plain(get("frechet_first"), 0))
+ALIKE = ("similarity", lambda get: plain(get("similarity"), 3))
+COUNT = ("n", lambda get: "%.0f" % get("similarity")[3] if get("similarity") else "%.0f" % get("presence_{}")[3])
+ALL = SUCCESS, HALF, PRESENCE, DOSE, REAL, FREE, ALIKE, COUNT
+
+BLANK = ("", "", "")
+
+
+def table(rows, columns, paper=(), targets=TARGETS):
+    """rows: (words, kind, condition, *paper's numbers)."""
+    heads = [""] + [c[0] for c in columns] + ["paper: " + p for p in paper]
+    lines = ["| %s |" % " | ".join(heads), "|---" * len(heads) + "|"]
+    for words, kind, condition, *numbers in rows:
+        def get(measure):
+            return pooled(kind, condition, measure, targets)
+        if get("presence_{}") is None:
+            continue
+        numbers += [""] * (len(paper) - len(numbers))
+        lines.append("| %s |" % " | ".join([words] + [c[1](get) for c in columns] + numbers))
+    return lines
+
+
+def continuation():
+    k = "continuation"
+    return table([("unconditioned", k, "free", "7.4"), ("text \"add X\"", k, "text-add", "12.8"),
+                  ("text \"music with X\"", k, "text-with"),
+                  ("ITI, SMITIN's alpha", k, "iti-50", "49.9", ".420", ".896"),
+                  ("ITI, a quarter of it", k, "iti-12"), ("weight-decay ITI, a quarter", k, "decay-12"),
+                  ("SMITIN, 50 %", k, "smitin-50", "27.8", ".355"), ("SMITIN, 100 %", k, "smitin-100"),
+                  ("SMITIN 50 % + \"add X\"", k, "smitin-50-text", "19.8"),
+                  ("SMITIN along the probes, 48", k, "smitin-probe", "23.3", ".336", ".913")],
+                 ALL, ("success %", "FAD", "similarity"))
+
+
+def each():
+    """Success and distance of every instrument."""
+    rows = (("unconditioned", "free"), ("SMITIN, 50 %", "smitin-50"), ("SMITIN, 100 %", "smitin-100"),
+            ("ITI, SMITIN's alpha", "iti-50"), ("ITI, a quarter", "iti-12"))
+    heads = [""] + ["%s: success %%, presence %%, FD unsteered" % t for t in TARGETS]
+    lines = ["| %s |" % " | ".join(heads), "|---" * len(heads) + "|"]
+    for words, condition in rows:
+        cells = []
+        for t in TARGETS:
+            parts = [pooled("continuation", condition, m, [t]) for m in ("success_{}", "presence_{}", "frechet_first")]
+            cells.append("%s, %s, %s" % (percent(parts[0]), percent(parts[1]), plain(parts[2], 0) or "0"))
+        lines.append("| %s | %s |" % (words, " | ".join(cells)))
+    return lines
+
+
+def heads():
+    rows = [("soft weights", "continuation", "smitin-50", "27.8")]
+    rows += [("the best %d of 30" % k, "heads", "top-%d" % k) for k in (3, 5, 10, 15, 30)]
+    return table(rows, ALL, ("success %",))
+
+
+def readings():
+    r = "readings"
+    return table([("as shipped: median, unit mean shift, reading a column before", "continuation", "smitin-50"),
+                  ("mean instead of median", r, "mean"), ("lag: read at the step, apply at the next", r, "lag"),
+                  ("s = 1", r, "every-1"), ("probes' unit directions, alpha 5", r, "probe-5"),
+                  ("probes' raw directions, alpha 5", r, "raw-5"),
+                  ("probes' unit directions, alpha 48", "continuation", "smitin-probe")], ALL)
+
+
+def text():
+    k = "text"
+    return table([("text", k, "text", "", ".482"), ("text, \"add X\"", k, "text-add", "30.8"), ("text, X named", k, "text-with"),
+                  ("text + ITI, a quarter", k, "iti-12", "52.0", ".538"), ("text + SMITIN 50 %", k, "smitin-50", "29.7", ".487"),
+                  ("text + SMITIN 100 %", k, "smitin-100", "39.5", ".497")],
+                 (SUCCESS, HALF, PRESENCE, DOSE, REAL, FREE, ("n", lambda get: "%.0f" % get("presence_{}")[3])),
+                 ("success %", "FAD"))
+
+
+def removal():
+    k = "removal"
+    return table([("unconditioned", k, "free"), ("text \"remove X\"", k, "text-remove"), ("text \"no X\"", k, "text-no"),
+                  ("SMITIN -50 %", k, "smitin-50"), ("SMITIN -100 %", k, "smitin-100"), ("ITI, a quarter of -50 %", k, "iti-12")],
+                 (REMOVED, ABSENT, PRESENCE, DOSE, REAL, FREE, ALIKE, COUNT))
+
+
+def game():
+    k = "game"
+    return table([("unconditioned", k, "free"), ("SMITIN, 50 %", k, "smitin-50"), ("ITI, SMITIN's alpha", k, "iti-50")], ALL)
+
+
+def three():
+    run, names = read("three"), ("drums", "bass", "piano")
+    heads = ["", "all at once %"] + ["%s: success %%, presence %%" % t for t in names] + ["FD music", "FD unsteered", "n"]
+    lines = ["| %s |" % " | ".join(heads), "|---" * len(heads) + "|"]
+    for words, condition in (("unconditioned", "free"), ("three knobs at 50 %", "plain"), ("the same, `--orthogonal`", "orthogonal")):
+        if run:
+            row = run[condition]
+            cells = ["%s, %s" % (percent(row["success_" + t]), percent(row["presence_" + t])) for t in names]
+            lines.append("| %s |" % " | ".join([words, percent(row["simultaneous"]), *cells, plain(row["frechet_reference"], 0),
+                                                plain(row.get("frechet_first"), 0), "%.0f" % row["simultaneous"][3]]))
+    return lines
+
+
+def sizes():
+    """The knobs' accuracies, then what they do."""
+    lines = ["| pairs | best head, drums % | best head, piano % | paper, mean of four % |", "|---|---|---|---|"]
+    with open(FOLDER / "knobs.csv", newline="") as file:
+        found = {(r["target"], int(r["pairs"])): r for r in csv.DictReader(file)}
+    for n, paper in (10, "79.1"), (100, "82.6"), (500, "84.4"), (1000, "84.8"):
+        cells = ["%.1f" % (100 * float(found[t, n]["best"])) if (t, n) in found else "" for t in ("drums", "piano")]
+        lines.append("| %d | %s | %s |" % (n, " | ".join(cells), paper))
+    rows = [("%d pairs, %s" % (n, words), "sizes", "%s-%d" % (c, n))
+            for c, words in (("raw", "alpha 5"), ("own", "50 % of its own range")) for n in (10, 100, 500, 1000)]
+    return lines + [""] + table(rows, ALL, targets=("drums", "piano"))
+
+
+def real():
+    run = read("real")
+    lines = ["| | success at tau % | at 0.5 % | dose | FD music | FD unsteered | n |", "|---|---|---|---|---|---|---|"]
+    for words, condition in (("unconditioned", "free"), ("alpha 5", "alpha-5"), ("alpha 10", "alpha-10")):
+        if run:
+            row = run[condition]
+            lines.append("| %s | %s | %s | %s | %s | %s | %.0f |" % (
+                words, percent(row["success_real"]), percent(row["success_half_real"]), plain(row["dose_real"]),
+                plain(row["frechet_reference"], 0), plain(row.get("frechet_first"), 0), row["success_real"][3]))
+    return lines
+
+
+TABLES = {f.__name__: f for f in (continuation, each, heads, readings, text, removal, game, three, sizes, real)}
+
+
+def main():
+    page = PAGE.read_text()
+    for name, make in TABLES.items():
+        marks = re.compile(r"(<!-- %s -->\n).*?(<!-- end -->)" % name, re.DOTALL)
+        if not marks.search(page):
+            raise SystemExit("%s has no place for the table '%s'" % (PAGE, name))
+        page = marks.sub(lambda m, lines=make(): m.group(1) + "\n" + "\n".join(lines) + "\n\n" + m.group(2), page)
+    PAGE.write_text(page)
+
+
+if __name__ == "__main__":
+    main()
