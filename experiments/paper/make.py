@@ -153,7 +153,9 @@ def experiment(name, about, conditions, clip=None, words=None, pieces=PIECES, se
     if words:
         plan["texts"] = words
     plan.update(pieces=pieces, seed=seed, conditions=conditions, reference=(OUT / real).as_posix() + "/",
-                settings={"model": "models/mini", "seconds": SECONDS, "threads": 1, "keep-prompt": "no"})
+                settings={"model": "models/mini", "seconds": SECONDS, "threads": 1})
+    if clip:
+        plan["settings"]["keep-prompt"] = "no"
     (HERE / (name + ".json")).write_text(json.dumps(plan, indent=1) + "\n")
 
 
