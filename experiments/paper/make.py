@@ -171,6 +171,8 @@ def files(held, seed):
         experiment("text-" + t, about, written(t), words=words[:half], pieces=half)
         experiment("text-more-" + t, about, written(t), words=words[half:], pieces=half, seed=1 + half)
     for t in SIZED:
+        experiment("statistic-" + t, "The unsteered pieces of removal again, heard by the mean.",
+                   [condition("mean", t, 0, statistic="mean")], "prompts/remove-" + t)
         experiment("sizes-" + t, "Knobs from few examples; knobs.sh makes them.", sizes(t), "prompts/add-" + t)
     for t in TARGETS:
         rows = [c for c in continuation(t) if c["name"] in ("free", "smitin-50", "iti-50")]

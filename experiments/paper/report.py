@@ -160,13 +160,19 @@ def three():
     return lines
 
 
+def share(row):
+    """An accuracy of so many clips, with the normal interval of a share."""
+    p = float(row["best"])
+    return "%.1f ± %.1f" % (100 * p, 196 * math.sqrt(p * (1 - p) / float(row["clips"])))
+
+
 def sizes():
     """The knobs' accuracies, then what they do."""
     lines = ["| pairs | best head, drums % | best head, piano % | paper, mean of four % |", "|---|---|---|---|"]
     with open(FOLDER / "knobs.csv", newline="") as file:
         found = {(r["target"], int(r["pairs"])): r for r in csv.DictReader(file)}
     for n, paper in (10, "79.1"), (100, "82.6"), (500, "84.4"), (1000, "84.8"):
-        cells = ["%.1f" % (100 * float(found[t, n]["best"])) if (t, n) in found else "" for t in ("drums", "piano")]
+        cells = [share(found[t, n]) if (t, n) in found else "" for t in ("drums", "piano")]
         lines.append("| %d | %s | %s |" % (n, " | ".join(cells), paper))
     rows = [("%d pairs, %s" % (n, words), "sizes", "%s-%d" % (c, n))
             for c, words in (("raw", "alpha 5"), ("own", "50 % of its own range")) for n in (10, 100, 500, 1000)]
