@@ -11,10 +11,10 @@ import sys
 import time
 import unittest
 
-import cli
-from cli import smitin, tone, write_wav
+import terminal
+from terminal import smitin, tone, write_wav
 
-MODEL = pathlib.Path(cli.MODEL)
+MODEL = pathlib.Path(terminal.MODEL)
 MINI = pathlib.Path(__file__).resolve().parents[2] / "models" / "mini"
 NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 LEVELS = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113]  # of IQ4_NL
@@ -98,7 +98,7 @@ def off(made, wanted):
     return math.sqrt(sum((a - b) ** 2 for a, b in zip(made, wanted)) / sum(b * b for b in wanted))
 
 
-class Convert(cli.Case):
+class Convert(terminal.Case):
     def convert(self, *arguments):
         result = smitin("convert", "-m", MODEL, *arguments, "--quiet", folder=self.folder)
         self.assertEqual((result.returncode, result.stderr), (0, b""))
@@ -186,7 +186,7 @@ class Convert(cli.Case):
         """An interrupt amid the writing leaves neither the file nor a part of it. The tiny model is written too soon."""
         for number in (signal.SIGINT, signal.SIGTERM):
             with self.subTest(number):
-                process = subprocess.Popen([cli.SMITIN, "convert", "-m", MINI, "-q", "q4", "-t", "1", "-o", "m.gguf"],
+                process = subprocess.Popen([terminal.SMITIN, "convert", "-m", MINI, "-q", "q4", "-t", "1", "-o", "m.gguf"],
                                            cwd=self.folder, stderr=subprocess.PIPE)
                 while not any(self.folder.iterdir()) and process.poll() is None:
                     time.sleep(0.001)

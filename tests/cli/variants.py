@@ -8,8 +8,8 @@ import sys
 import unittest
 import wave
 
-import cli
-from cli import RATE, smitin, tone, write_wav
+import terminal
+from terminal import RATE, smitin, tone, write_wav
 
 MELODY = os.path.abspath(sys.argv[3])
 
@@ -24,7 +24,7 @@ def channel(data, index):
     return b"".join(data[i + 2 * index:i + 2 * index + 2] for i in range(0, len(data), 4))
 
 
-class Stereo(cli.Case):
+class Stereo(terminal.Case):
     def test_files_and_pipe_have_two_channels(self):
         for name in ("a.wav", "a.flac"):
             result = self.generate("-s", 3, "-p", "slow drums", "-o", name)
@@ -57,7 +57,7 @@ class Stereo(cli.Case):
         self.assertEqual(piped.stdout, (self.folder / "rest.wav").read_bytes())
 
     def test_a_knob_is_trained_and_turned(self):
-        train_and_turn(self, cli.MODEL)
+        train_and_turn(self, terminal.MODEL)
 
     def test_no_melody(self):
         write_wav(self.folder / "tune.wav", tone(1))
@@ -65,7 +65,7 @@ class Stereo(cli.Case):
         self.assert_left("tune.wav")
 
 
-class Melody(cli.Case):
+class Melody(terminal.Case):
     def make(self, *arguments):
         result = smitin("generate", "-m", MELODY, "-d", "1", "-s", 3, "--quiet", *arguments, folder=self.folder)
         self.assertEqual(result.returncode, 0, result.stderr)
