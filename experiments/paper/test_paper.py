@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""Tables of the paper's experiments from summaries whose answer is known, and the committed experiment files."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from training.settings import TARGETS
+
+from . import collect, make, report
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "FOLDER", tmp_path)
+    return tmp_path
+
+
+def write(path, rows):
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerows([["condition", "measure", "mean", "low", "high", "n"], *rows])
+
+
+def test_instruments_are_pooled(folder):
+    write(folder / "heads-drums.csv", [["top-3", "success_drums", 0.2, 0.14, 0.26, 50]])
+    write(folder / "heads-bass.csv", [["top-3", "success_bass", 0.4, 0.32, 0.48, 50]])
+    mean, low, high, n = report.pooled("heads", "top-3", "success_{}")
+    assert (mean, n) == (pytest.approx(0.3), 100)
+    assert (low, high) == (pytest.approx(0.25), pytest.approx(0.35))  # sqrt(.06^2 + .08^2) / 2
+    assert report.pooled("heads", "top-5", "success_{}") is None
+
+
+def test_halves_of_text_count_both(folder):
+    write(folder / "text-drums.csv", [["text", "success_drums", 0.2, 0.2, 0.2, 25]])
+    write(folder / "text-more-drums.csv", [["text", "success_drums", 0.4, 0.4, 0.4, 25]])
+    assert report.pooled("text", "text", "success_{}") == (pytest.approx(0.3), pytest.approx(0.3), pytest.approx(0.3), 50)
+
+
+def test_rows_without_a_run_are_left_out(folder):
+    write(folder / "game-drums.csv", [["free", "presence_drums", 0.5, 0.4, 0.6, 50], ["free", "similarity", 0.8, 0.7, 0.9, 50],
+                                      ["free", "frechet_reference", 12.0, "", "", 50]])
+    lines = report.game()
+    assert len(lines) == 3 and lines[2].startswith("| unconditioned |  |  | 50.0 ± 10.0 |") and "| 12 |" in lines[2]
+
+
+def test_distance_has_an_interval():
+    rng = np.random.default_rng(1)
+    pieces, reference = [rng.normal(size=(6, 4)) for _ in range(40)], rng.normal(3, 1, size=(400, 4))
+    whole, low, high = collect.distance(pieces, reference)
+    assert low < whole < high and abs(whole - 36) < 6 and high - low < 6
+    same, low, high = collect.distance([pieces[0]] * 40, reference)  # no piece differs, so nothing is uncertain
+    assert high - low == pytest.approx(0, abs=1e-6)
+
+
+def test_files_are_what_the_script_writes():
+    for target in TARGETS:
+        for kind, conditions in (("continuation", make.continuation), ("removal", make.removal), ("text", make.written),
+                                 ("heads", make.heads), ("readings", make.readings)):
+            plan = json.loads((make.HERE / ("%s-%s.json" % (kind, target))).read_text())
+            assert plan["conditions"] == conditions(target), (kind, target)
+    assert json.loads((make.HERE / "three.json").read_text())["conditions"] == make.three()
