@@ -81,7 +81,7 @@ def table(rows, columns, paper=(), targets=TARGETS):
             continue
         numbers += [""] * (len(paper) - len(numbers))
         lines.append("| %s |" % " | ".join([words] + [c[1](get) for c in columns] + numbers))
-    return lines
+    return lines if len(lines) > 2 else []
 
 
 def continuation():
