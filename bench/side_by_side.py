@@ -9,10 +9,10 @@ Run by hand, on a quiet machine. It needs `pip install torch transformers`, and 
   bench/side_by_side.py build/cli/smitin --shape large --ours q8,q4 --theirs bf16,int8 --json s.json --plot s.png
 
 Both sides take turns, setting by setting, for several rounds; told is the median of the rounds, with the lowest and the
-highest behind it. Ratios are taken in each round, of neighbours in time, and then likewise. A step is that of a piece with guidance: two rows, one of them with a text of twelve tokens. Ours is `smitin bench`, sampling included;
-theirs is the decoder's forward pass alone, with scaled-dot-product attention, each time with the cache that grows (what
-generate() takes) and with one of fixed length, of which the faster counts at each place. int8 is dynamic quantisation
-of all linear layers.
+highest behind it. Ratios are taken in each round, of neighbours in time, and then likewise. A step is that of a piece with
+guidance: two rows, one of them with a text of twelve tokens. Ours is `smitin bench`, sampling included; theirs is the
+decoder's forward pass alone, with scaled-dot-product attention, each time with the cache that grows (what generate() takes)
+and with one of fixed length, of which the faster counts at each place. int8 is dynamic quantisation of all linear layers.
 """
 import argparse
 import contextlib
