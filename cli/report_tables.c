@@ -20,20 +20,22 @@ static const measure_kind kinds[] = {
     {"success_half_", "Success at 0.5", 0},
     {"success_", "Success", 0},
     {"simultaneous", "Simultaneous success", 0},
-    {"dose_", "Dose", 1},
-    {"monitor_", "Mean reading", 1},
-    {"presence_", "Presence", 2},
-    {"probability_", "Probability", 2},
-    {"frechet_reference", "Frechet distance to the reference", 3},
-    {"frechet_first", "Frechet distance to the first condition", 3},
-    {"similarity", "Similarity to the prompt", 3},
-    {"tempo_same", "Same tempo", 4},
-    {"tempo_related", "Same tempo or octave", 4},
-    {"key_score", "Key score", 4},
-    {"lufs", "Loudness, LUFS", 5},
-    {"loudness_change", "Change of loudness, LU", 5},
-    {"peak_db", "Peak, dBFS", 5},
-    {"", "", 6}};
+    {"removal_", "Removal", 1},
+    {"absence_", "Absence", 1},
+    {"dose_", "Dose", 2},
+    {"monitor_", "Mean reading", 2},
+    {"presence_", "Presence", 3},
+    {"probability_", "Probability", 3},
+    {"frechet_reference", "Frechet distance to the reference", 4},
+    {"frechet_first", "Frechet distance to the first condition", 4},
+    {"similarity", "Similarity to the prompt", 4},
+    {"tempo_same", "Same tempo", 5},
+    {"tempo_related", "Same tempo or octave", 5},
+    {"key_score", "Key score", 5},
+    {"lufs", "Loudness, LUFS", 6},
+    {"loudness_change", "Change of loudness, LU", 6},
+    {"peak_db", "Peak, dBFS", 6},
+    {"", "", 7}};
 
 static const struct {
     const char *title, *about;
@@ -41,6 +43,9 @@ static const struct {
     {"Success", "How often the knob's own monitor reads the trait: above its threshold, and above "
                 "0.5. Simultaneous success: the share of pieces in which every knob succeeds for "
                 "more than half of the time."},
+    {"Success of removal",
+     "How often the knob's own monitor reads that the trait is away. Removal: 1 - C at the "
+     "threshold or above it; absence: C below it."},
     {"Dose and monitor", "Dose: the mean push of a step. Mean reading: of the monitor."},
     {"What the independent recogniser hears",
      "Presence: the share of two-second windows in which it hears the instrument; probability: its "

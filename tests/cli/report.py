@@ -21,7 +21,9 @@ from experiment import rows_of, tree
 PICTURES = os.environ.get("PICTURES")
 TITLES = {"success_low": "Success, low", "success_half_low": "Success at 0.5, low", "success_high": "Success, high", "dose_low": "Dose, low",
           "success_half_high": "Success at 0.5, high", "dose_high": "Dose, high", "monitor_low": "Mean reading, low", "lufs": "Loudness, LUFS",
-          "monitor_high": "Mean reading, high", "simultaneous": "Simultaneous success", "presence_drums": "Presence, drums",
+          "monitor_high": "Mean reading, high",
+          "removal_low": "Removal, low", "removal_high": "Removal, high", "absence_low": "Absence, low", "absence_high": "Absence, high",
+          "simultaneous": "Simultaneous success", "presence_drums": "Presence, drums",
           "probability_drums": "Probability, drums", "frechet_first": "Frechet distance to the first condition", "key_score": "Key score",
           "similarity": "Similarity to the prompt", "tempo_same": "Same tempo", "tempo_related": "Same tempo or octave",
           "loudness_change": "Change of loudness, LU", "peak_db": "Peak, dBFS"}
