@@ -3,6 +3,7 @@
 #ifndef SMITIN_CLI_BENCH_H
 #define SMITIN_CLI_BENCH_H
 
+#include "../src/base/clock.h"
 #include "common.h"
 
 enum { BENCH_POSITIONS = 4, BENCH_FRAMES = 1500 /* 30 s of MusicGen */ };
@@ -84,7 +85,6 @@ typedef struct bench {
     smitin_error error;
 } bench;
 
-double bench_now(void);      /* seconds of a clock that only moves forward */
 int bench_fail_memory(void); /* say so; returns an exit code */
 /* The smallest value that a share of all values does not exceed; sorts them. */
 double bench_quantile(double *values, int count, double share);

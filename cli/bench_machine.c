@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../src/base/arena.h"
@@ -19,13 +18,6 @@ enum {
     PARTS = 4, /* of it, one read at a time: what else is read between pushes it out of caches */
     PIECE = 1 << 20,
 };
-
-double bench_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 int bench_fail_memory(void)
 {
@@ -138,9 +130,9 @@ double bench_machine_read(bench_machine *m)
     reading part = m->reading;
     part.area += (size_t)m->next * (AREA / PARTS / 8);
     m->next = (m->next + 1) % PARTS;
-    const double start = bench_now();
+    const double start = sm_clock();
     sm_pool_run(m->pool, read_pieces, &part, AREA / PARTS / PIECE, 1);
-    const double seconds = bench_now() - start;
+    const double seconds = sm_clock() - start;
     memcpy(m->reading.sums, part.sums, sizeof part.sums); /* or nobody would have had to read */
     return seconds / (AREA / PARTS);
 }
@@ -160,9 +152,9 @@ double bench_machine_peak(bench_machine *m)
     if (lanes == 0) return (double)NAN;
     const double one = sm_machine_multiply_add(lanes);
     for (int i = 0; i < 8; i++) {
-        const double start = bench_now();
+        const double start = sm_clock();
         sm_pool_run(m->pool, multiply_pieces, &lanes, pieces, 1);
-        best = fmax(best, one * pieces / (bench_now() - start));
+        best = fmax(best, one * pieces / (sm_clock() - start));
     }
     return best;
 }

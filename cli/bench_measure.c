@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../src/base/error.h"
+#include "../src/eval/eval.h"
 #include "bench.h"
 
 enum {
@@ -32,15 +33,9 @@ double bench_resident(void)
 
 /* ---- Sessions ---- */
 
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 double bench_quantile(double *values, int count, double share)
 {
-    qsort(values, (size_t)count, sizeof *values, compare);
+    sm_sort(values, (size_t)count);
     const int at = (int)ceil(share * count) - 1;
     return values[at < 0 ? 0 : at];
 }
@@ -127,9 +122,9 @@ static smitin_status run_round(bench *b, smitin_session *session, rounds *r, int
     SM_TRY(smitin_session_step(session, &done, &b->error));
     for (int i = 0; i < ROUND && r->count < b->o->steps; i++) {
         if (r->profiles != NULL) smitin_session_profile(session, &r->profiles[r->count]);
-        const double start = bench_now();
+        const double start = sm_clock();
         SM_TRY(smitin_session_step(session, &done, &b->error));
-        r->times[r->count++] = bench_now() - start;
+        r->times[r->count++] = sm_clock() - start;
     }
     smitin_session_profile(session, NULL);
     return SMITIN_OK;
@@ -174,9 +169,9 @@ static smitin_status time_rounds(bench *b, smitin_session *session, int index, d
     rounds r;
     bool done = false;
     SM_TRY(rounds_take(b, &r));
-    const double start = bench_now();
+    const double start = sm_clock();
     smitin_status status = smitin_session_step(session, &done, &b->error);
-    *first = bench_now() - start;
+    *first = sm_clock() - start;
     for (int i = 0; i < r.rounds && status == SMITIN_OK; i++) status = run_round(b, session, &r, i);
     if (status == SMITIN_OK) {
         r.readings[r.rounds] = bench_machine_read(b->machine);
@@ -256,14 +251,14 @@ static smitin_status first_sound(bench *b)
     float samples[64];
     size_t count = 0;
     bool done = false;
-    const double start = bench_now();
+    const double start = sm_clock();
     smitin_status status = bench_begin(b, frames, 0, &session);
     while (status == SMITIN_OK && count == 0 && !done) {
         status = smitin_session_step(session, &done, &b->error);
         if (status == SMITIN_OK)
             status = smitin_session_read(session, 0, samples, 64, &count, &b->error);
     }
-    b->result->first_sound = bench_now() - start;
+    b->result->first_sound = sm_clock() - start;
     smitin_session_free(session);
     return status;
 }
@@ -280,18 +275,18 @@ static smitin_status codec(bench *b)
         bench_fail_memory();
         b->error.status = status;
     } else {
-        double start = bench_now();
+        double start = sm_clock();
         status = smitin_engine_decode(b->engine, codes, frames, samples, count, &b->error);
-        b->result->decode = (double)frames / info->frame_rate / (bench_now() - start);
+        b->result->decode = (double)frames / info->frame_rate / (sm_clock() - start);
         /* The first clip loads the encoder. */
         if (status == SMITIN_OK)
             status = smitin_engine_encode(b->engine, samples, (size_t)info->hop * info->channels,
                                           codes, (size_t)info->codebooks, &b->error);
-        start = bench_now();
+        start = sm_clock();
         if (status == SMITIN_OK)
             status = smitin_engine_encode(b->engine, samples, count, codes,
                                           (size_t)info->codebooks * frames, &b->error);
-        b->result->encode = (double)frames / info->frame_rate / (bench_now() - start);
+        b->result->encode = (double)frames / info->frame_rate / (sm_clock() - start);
     }
     free(codes);
     free(samples);
@@ -322,11 +317,11 @@ int bench_measure(const bench_options *o, int format, bench_result *result)
     result->format = model_formats[format];
     result->prefill = result->p50 = result->p95 = result->p99 = (double)NAN;
     result->prefill_flops = result->probe = result->knobs = result->capture = (double)NAN;
-    const double start = bench_now();
+    const double start = sm_clock();
     int code = o->shape != NULL ? open_random(&b.engine, &model, o->shape)
                                 : open_engine(&b.engine, &model, path, sizeof path);
     if (code != EXIT_DONE) return code;
-    result->load = bench_now() - start;
+    result->load = sm_clock() - start;
     if (!o->quiet) fprintf(stderr, "measuring %s ...\n", result->format);
     result->resident = bench_resident();
     result->rows = o->guidance != 1.0 ? 2 : 1;

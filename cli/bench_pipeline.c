@@ -18,13 +18,13 @@ static smitin_status make_steps(bench *b, smitin_session *session, int *timed)
     bool done = false;
     *timed = 0;
     smitin_session_profile(session, &profile);
-    const double start = bench_now();
+    const double start = sm_clock();
     double last = start;
     SM_TRY(smitin_session_step(session, &done, &b->error));
     while (!done && *timed < BENCH_FRAMES + 64) {
-        const double before = bench_now();
+        const double before = sm_clock();
         SM_TRY(smitin_session_step(session, &done, &b->error));
-        last = bench_now();
+        last = sm_clock();
         b->times[(*timed)++] = last - before;
     }
     p->steps = last - start;
@@ -58,15 +58,15 @@ static smitin_status write_sound(bench *b, smitin_session *session, sound *s, co
     float block[4096];
     size_t count = 0;
     double lufs;
-    const double start = bench_now();
+    const double start = sm_clock();
     SM_TRY(sm_audio_stream_open(&s->stream, path, frames, info->channels, info->sample_rate, 16,
                                 NULL, 0, &b->error));
     SM_TRY(sm_master_new(&s->master, &options, send, s, &b->error));
     do {
-        const double before = bench_now();
+        const double before = sm_clock();
         SM_TRY(smitin_session_read(session, 0, block, sizeof block / sizeof *block, &count,
                                    &b->error));
-        p->codec += bench_now() - before;
+        p->codec += sm_clock() - before;
         SM_TRY(sm_master_push(s->master, block, count / channels, &b->error));
     } while (count > 0);
     SM_TRY(sm_master_finish(s->master, &b->error));
@@ -74,7 +74,7 @@ static smitin_status write_sound(bench *b, smitin_session *session, sound *s, co
     sm_audio_stream *stream = s->stream;
     s->stream = NULL;
     SM_TRY(sm_audio_stream_close(stream, &b->error));
-    p->file = bench_now() - start - p->codec;
+    p->file = sm_clock() - start - p->codec;
     return SMITIN_OK;
 }
 
@@ -102,14 +102,14 @@ static smitin_status make_piece(bench *b, smitin_session **session, sound *s, co
     options.seconds = p->seconds = frames / r->info.frame_rate;
     options.guidance = b->o->guidance;
     options.seed = 1;
-    const double start = bench_now();
+    const double start = sm_clock();
     SM_TRY(smitin_session_new(session, b->engine, &options, &b->error));
     SM_TRY(bench_set_text(b, *session));
-    p->text = bench_now() - start;
+    p->text = sm_clock() - start;
     SM_TRY(make_steps(b, *session, &timed));
     p->resident_bytes = bench_resident();
     SM_TRY(write_sound(b, *session, s, path, (size_t)frames * (size_t)r->info.hop));
-    p->whole = bench_now() - start;
+    p->whole = sm_clock() - start;
     p->bound = p->whole - p->steps + reading_time(b, frames);
     if (timed == 0) return SMITIN_OK;
     double total = 0.0;

@@ -29,16 +29,16 @@ static smitin_status run_capture(bench *b, const float *clips, size_t count, flo
                                  int32_t *codes, size_t codes_count, bool first_kept, double *cost)
 {
     double seconds[2] = {0.0, 0.0}; /* kept, not kept */
-    double start = bench_now();
+    double start = sm_clock();
     for (int i = 0; i < PAIR; i++)
         SM_TRY(smitin_engine_encode(b->engine, clips + (size_t)i * count, count, codes, codes_count,
                                     &b->error));
-    const double encoding = bench_now() - start;
+    const double encoding = sm_clock() - start;
     for (int turn = 0; turn < 2; turn++) {
         const bool kept = (turn == 0) == first_kept;
-        start = bench_now();
+        start = sm_clock();
         SM_TRY(smitin_engine_heads(b->engine, clips, PAIR, count, kept ? z : NULL, &b->error));
-        seconds[kept ? 0 : 1] = bench_now() - start;
+        seconds[kept ? 0 : 1] = sm_clock() - start;
     }
     *cost = (seconds[0] - seconds[1]) / fmax(seconds[1] - encoding, 1e-9);
     return SMITIN_OK;
@@ -56,9 +56,9 @@ static smitin_status capture(bench *b, const float *clips, size_t count, int fra
         return b->error.status = SMITIN_ERROR_MEMORY;
     }
     smitin_status status = SMITIN_OK;
-    const double end = bench_now() + CAPTURE_SECONDS;
+    const double end = sm_clock() + CAPTURE_SECONDS;
     while (status == SMITIN_OK && rounds < MOST_ROUNDS &&
-           (rounds < LEAST_ROUNDS || bench_now() < end)) {
+           (rounds < LEAST_ROUNDS || sm_clock() < end)) {
         status =
             run_capture(b, clips, count, z, codes, codes_count, rounds % 2 == 0, &costs[rounds]);
         rounds++;
@@ -85,10 +85,10 @@ smitin_status bench_probe(bench *b)
             clips[i] = 0.3f * sinf(0.02f * (float)(i % 9973));
         /* The first clip loads the encoder. */
         status = smitin_engine_heads(b->engine, clips, 1, count, z, &b->error);
-        const double start = bench_now();
+        const double start = sm_clock();
         if (status == SMITIN_OK)
             status = smitin_engine_heads(b->engine, clips, CLIPS, count, z, &b->error);
-        b->result->probe = CLIPS / (bench_now() - start);
+        b->result->probe = CLIPS / (sm_clock() - start);
         if (status == SMITIN_OK) status = capture(b, clips, count, frames, z);
     }
     free(clips);
@@ -152,9 +152,9 @@ static smitin_status run_round(bench *b, smitin_session *const sessions[2], roun
     smitin_status status = SMITIN_OK;
     for (int turn = 0; turn < 2 * SCHEDULE && status == SMITIN_OK; turn++) {
         const int which = (turn + turn / 2) % 2; /* 0 1 1 0 0 1 1 0 ... */
-        const double start = bench_now();
+        const double start = sm_clock();
         status = smitin_session_step(sessions[which], &done, &b->error);
-        times->seconds[which][turn / 2] = bench_now() - start;
+        times->seconds[which][turn / 2] = sm_clock() - start;
     }
     return status;
 }

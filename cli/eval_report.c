@@ -39,6 +39,17 @@ int report_condition(const report_experiment *x, const char *name)
     return -1;
 }
 
+bool report_pair(const report_experiment *x, const char *pair, int *a, int *b)
+{
+    char name[80];
+    const char *colon = strchr(pair, ':');
+    if (colon == NULL) return false;
+    snprintf(name, sizeof name, "%.*s", (int)(colon - pair), pair);
+    *a = report_condition(x, name);
+    *b = report_condition(x, colon + 1);
+    return *a >= 0 && *b >= 0 && *a != *b;
+}
+
 /* ---- What is reported ---- */
 
 static bool is_there(const char *folder, const char *name)
@@ -73,15 +84,11 @@ static int open_one(report_job *job, const char *path)
 static int check_compare(const report_job *job)
 {
     for (int i = 0; i < job->options.compare.count; i++) {
-        const char *pair = job->options.compare.items[i], *colon = strchr(pair, ':');
-        char a[80] = "";
+        const char *pair = job->options.compare.items[i];
         bool found = false;
-        if (colon != NULL) snprintf(a, sizeof a, "%.*s", (int)(colon - pair), pair);
-        for (int n = 0; n < job->experiments_count && colon != NULL; n++) {
-            const report_experiment *x = &job->experiments[n];
-            found = found || (report_condition(x, a) >= 0 && report_condition(x, colon + 1) >= 0 &&
-                              strcmp(a, colon + 1) != 0);
-        }
+        int a, b;
+        for (int n = 0; n < job->experiments_count; n++)
+            found = found || report_pair(&job->experiments[n], pair, &a, &b);
         if (found) continue;
         fprintf(stderr,
                 "smitin: --compare %s: give two different conditions of one experiment as A:B\n",

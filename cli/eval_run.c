@@ -213,7 +213,7 @@ static int make_piece(run_job *job, int n)
     typed t;
     bool help = false;
     memset(&piece, 0, sizeof piece);
-    piece.begun = generate_now();
+    piece.begun = sm_clock();
     piece.below = job->experiment.folder;
     piece.plain_trace = true;
     memcpy(piece.model_path, job->player.model_path, sizeof piece.model_path);

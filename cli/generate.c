@@ -131,13 +131,6 @@ static int set_prompts(generate_job *job)
 
 /* ---- Run ---- */
 
-double generate_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 bool generate_progress(generate_job *job, const smitin_progress *progress)
 {
     if (!job->options.quiet) progress_bar("making music", progress->frame, progress->frames);
@@ -152,14 +145,14 @@ static bool show_progress(void *user, const smitin_progress *progress)
 static int run_session(generate_job *job)
 {
     smitin_error error = {0};
-    const double start = generate_now();
+    const double start = sm_clock();
     int code = EXIT_DONE;
     if (generate_to_stdout(job)) {
         code = generate_play(job);
     } else if (smitin_session_run(job->session, show_progress, job, &error) != SMITIN_OK) {
         code = report_error(&error);
     }
-    job->run_seconds = generate_now() - start;
+    job->run_seconds = sm_clock() - start;
     return code;
 }
 
@@ -282,7 +275,7 @@ int command_generate(int argc, char **argv)
     generate_job job;
     bool help = false;
     memset(&job, 0, sizeof job);
-    job.begun = generate_now();
+    job.begun = sm_clock();
     int code = generate_parse(&job, argc, argv, &help);
     if (code == EXIT_DONE && !help) {
         code = generate_open(&job);

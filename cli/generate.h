@@ -3,6 +3,7 @@
 #ifndef SMITIN_CLI_GENERATE_H
 #define SMITIN_CLI_GENERATE_H
 
+#include "../src/base/clock.h"
 #include "../src/audio/audio.h"
 #include "common.h"
 #include "recipe.h"
@@ -80,7 +81,6 @@ int generate_open(generate_job *job);
 int generate_make(generate_job *job, const smitin_engine *engine);
 void generate_close(generate_job *job); /* safe on a zeroed struct */
 
-double generate_now(void); /* seconds of a clock that only goes forward */
 /* The progress bar; always true. */
 bool generate_progress(generate_job *job, const smitin_progress *progress);
 

@@ -67,7 +67,7 @@ static smitin_status send(void *user, const float *samples, size_t frames, smiti
 {
     performance *p = user;
     SM_TRY(sm_audio_stream_write(p->stream, samples, frames, error));
-    if (p->job->first_sound <= 0.0) p->job->first_sound = generate_now() - p->job->begun;
+    if (p->job->first_sound <= 0.0) p->job->first_sound = sm_clock() - p->job->begun;
     return SMITIN_OK;
 }
 

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../src/base/clock.h"
 #include "../src/hub/hub.h"
 #include "common.h"
 
@@ -29,17 +29,12 @@ static const char *size_text(uint64_t bytes, char text[16])
 /* ---- Pull ---- */
 
 typedef struct pull_screen {
-    bool bar;   /* draw on the terminal */
-    bool quiet; /* say nothing but errors */
-    bool drawn; /* the cursor stands behind a bar */
-    struct timespec start, last;
-    uint64_t first; /* bytes there when the bar was drawn first */
+    bool bar;           /* draw on the terminal */
+    bool quiet;         /* say nothing but errors */
+    bool drawn;         /* the cursor stands behind a bar */
+    double start, last; /* of sm_clock; start 0: not drawn yet */
+    uint64_t first;     /* bytes there when the bar was drawn first */
 } pull_screen;
-
-static double seconds_since(const struct timespec *from, const struct timespec *to)
-{
-    return (double)(to->tv_sec - from->tv_sec) + 1e-9 * (double)(to->tv_nsec - from->tv_nsec);
-}
 
 static void end_bar(pull_screen *screen)
 {
@@ -51,19 +46,18 @@ static void show_pull(void *user, const char *file, uint64_t done, uint64_t tota
 {
     enum { WIDTH = 24 };
     pull_screen *screen = user;
-    struct timespec now;
     char a[16], b[16], c[16], bar[WIDTH + 1];
     if (!screen->bar || total == 0) return;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    const bool begins = screen->start.tv_sec == 0 && screen->start.tv_nsec == 0;
+    const double now = sm_clock();
+    const bool begins = screen->start <= 0.0;
     if (begins) {
         screen->start = now;
         screen->first = done;
     }
     /* Ten times a second is all a person sees. */
-    if (!begins && done < total && seconds_since(&screen->last, &now) < 0.1) return;
+    if (!begins && done < total && now - screen->last < 0.1) return;
     screen->last = now;
-    const double spent = seconds_since(&screen->start, &now);
+    const double spent = now - screen->start;
     const double come = done > screen->first ? (double)(done - screen->first) : 0.0;
     const double share = (double)done / (double)total;
     memset(bar, ' ', WIDTH);

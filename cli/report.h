@@ -55,6 +55,8 @@ void report_note(report_job *job, const char *format, ...) SM_PRINTF(2, 3);
 void report_number(double value, char *text, size_t size);
 /* Which condition has that name; -1: none. */
 int report_condition(const report_experiment *x, const char *name);
+/* The conditions A and B of "A:B"; false when they are not two of this experiment's. */
+bool report_pair(const report_experiment *x, const char *pair, int *a, int *b);
 
 /* Read a merged folder, or say why not. Returns an exit code; free it in any case. */
 int report_experiment_open(report_experiment *x, const char *folder);

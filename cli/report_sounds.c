@@ -34,12 +34,8 @@ static int plan_rows(const report_job *job, const report_experiment *x, row_plan
     const text_list *compare = &job->options.compare;
     int count = 0;
     for (int i = 0; i < compare->count; i++) {
-        char a[80];
-        const char *colon = strchr(compare->items[i], ':');
-        snprintf(a, sizeof a, "%.*s", (int)(colon - compare->items[i]), compare->items[i]);
-        const int from = report_condition(x, a), to = report_condition(x, colon + 1);
-        if (from < 0 || to < 0) continue; /* of another experiment */
-        int at = 0;
+        int from, to, at = 0;
+        if (!report_pair(x, compare->items[i], &from, &to)) continue; /* of another experiment */
         while (at < count && rows[at].conditions[0] != from) at++;
         if (at == count) add_condition(&rows[count++], from);
         add_condition(&rows[at], to);
@@ -78,17 +74,15 @@ static void write_note(const report_experiment *x, size_t row, double seconds, c
     }
 }
 
-/* The mean of the channels, to free(). */
+/* The clip in one channel, samples to free(); NULL when memory is short. */
 static float *mono_of(const sm_excerpt *clip)
 {
-    float *mono = malloc((clip->frames + 1) * sizeof *mono);
-    for (size_t i = 0; mono != NULL && i < clip->frames; i++) {
-        double sum = 0.0;
-        for (int c = 0; c < clip->channels; c++)
-            sum += (double)clip->samples[i * (size_t)clip->channels + (size_t)c];
-        mono[i] = (float)(sum / clip->channels);
-    }
-    return mono;
+    const size_t size = clip->frames * (size_t)clip->channels * sizeof(float);
+    sm_audio mono = {malloc(size + 1), clip->frames, clip->channels, clip->rate};
+    if (mono.samples == NULL) return NULL;
+    memcpy(mono.samples, clip->samples, size);
+    sm_audio_to_mono(&mono);
+    return mono.samples;
 }
 
 /* A rate that MP3 has: these two hold what the rest may be. */

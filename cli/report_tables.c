@@ -9,6 +9,9 @@
 
 /* ---- Measures ---- */
 
+/* The tables, in their order. */
+enum { SUCCESS, REMOVAL, PUSHED, HEARD, DISTANCE, AGREEMENT, LOUDNESS, OTHER, GROUPS };
+
 typedef struct measure_kind {
     const char
         *name; /* of the column; one that ends in "_" has a knob or an instrument behind it */
@@ -17,48 +20,52 @@ typedef struct measure_kind {
 } measure_kind;
 
 static const measure_kind kinds[] = {
-    {"success_half_", "Success at 0.5", 0},
-    {"success_", "Success", 0},
-    {"simultaneous", "Simultaneous success", 0},
-    {"removal_", "Removal", 1},
-    {"absence_", "Absence", 1},
-    {"dose_", "Dose", 2},
-    {"monitor_", "Mean reading", 2},
-    {"presence_", "Presence", 3},
-    {"probability_", "Probability", 3},
-    {"frechet_reference", "Frechet distance to the reference", 4},
-    {"frechet_first", "Frechet distance to the first condition", 4},
-    {"similarity", "Similarity to the prompt", 4},
-    {"tempo_same", "Same tempo", 5},
-    {"tempo_related", "Same tempo or octave", 5},
-    {"key_score", "Key score", 5},
-    {"lufs", "Loudness, LUFS", 6},
-    {"loudness_change", "Change of loudness, LU", 6},
-    {"peak_db", "Peak, dBFS", 6},
-    {"", "", 7}};
+    {"success_half_", "Success at 0.5", SUCCESS},
+    {"success_", "Success", SUCCESS},
+    {"simultaneous", "Simultaneous success", SUCCESS},
+    {"removal_", "Removal", REMOVAL},
+    {"absence_", "Absence", REMOVAL},
+    {"dose_", "Dose", PUSHED},
+    {"monitor_", "Mean reading", PUSHED},
+    {"presence_", "Presence", HEARD},
+    {"probability_", "Probability", HEARD},
+    {"frechet_reference", "Frechet distance to the reference", DISTANCE},
+    {"frechet_first", "Frechet distance to the first condition", DISTANCE},
+    {"similarity", "Similarity to the prompt", DISTANCE},
+    {"tempo_same", "Same tempo", AGREEMENT},
+    {"tempo_related", "Same tempo or octave", AGREEMENT},
+    {"key_score", "Key score", AGREEMENT},
+    {"lufs", "Loudness, LUFS", LOUDNESS},
+    {"loudness_change", "Change of loudness, LU", LOUDNESS},
+    {"peak_db", "Peak, dBFS", LOUDNESS},
+    {"", "", OTHER}};
 
 static const struct {
     const char *title, *about;
-} groups[] = {
-    {"Success", "How often the knob's own monitor reads the trait: above its threshold, and above "
-                "0.5. Simultaneous success: the share of pieces in which every knob succeeds for "
-                "more than half of the time."},
-    {"Success of removal",
-     "How often the knob's own monitor reads that the trait is away. Removal: 1 - C at the "
-     "threshold or above it; absence: C below it."},
-    {"Dose and monitor", "Dose: the mean push of a step. Mean reading: of the monitor."},
-    {"What the independent recogniser hears",
-     "Presence: the share of two-second windows in which it hears the instrument; probability: its "
-     "mean."},
-    {"Distance and likeness",
-     "Frechet distances between sets of embeddings (no interval: a set gives one); similarity: "
-     "cosine of the mean embeddings of a piece and its prompt."},
-    {"Agreement with the prompt",
-     "Tempo: the share of pieces within 4 % of the prompt's, or of its half or double; key: "
-     "MIREX's weighted score."},
-    {"Loudness", "Without the prompt."},
-    {"Other measures", ""}};
-enum { GROUPS = sizeof groups / sizeof *groups };
+} groups[GROUPS] = {
+    [SUCCESS] = {"Success",
+                 "How often the knob's own monitor reads the trait: above its threshold, and above "
+                 "0.5. Simultaneous success: the share of pieces in which every knob succeeds for "
+                 "more than half of the time."},
+    [REMOVAL] =
+        {"Success of removal",
+         "How often the knob's own monitor reads that the trait is away. Removal: 1 - C at the "
+         "threshold or above it; absence: C below it."},
+    [PUSHED] = {"Dose and monitor", "Dose: the mean push of a step. Mean reading: of the monitor."},
+    [HEARD] = {"What the independent recogniser hears",
+               "Presence: the share of two-second windows in which it hears the instrument; "
+               "probability: its "
+               "mean."},
+    [DISTANCE] =
+        {"Distance and likeness",
+         "Frechet distances between sets of embeddings (no interval: a set gives one); similarity: "
+         "cosine of the mean embeddings of a piece and its prompt."},
+    [AGREEMENT] =
+        {"Agreement with the prompt",
+         "Tempo: the share of pieces within 4 % of the prompt's, or of its half or double; key: "
+         "MIREX's weighted score."},
+    [LOUDNESS] = {"Loudness", "Without the prompt."},
+    [OTHER] = {"Other measures", ""}};
 
 static const measure_kind *kind_of(const char *measure)
 {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../src/base/path.h"
+#include "../src/eval/eval.h"
 #include "report.h"
 
 enum { KNOBS_MAX = 16, SINGLES = 3 };
@@ -119,24 +119,9 @@ static void read_traces(report_job *job, const report_experiment *x, int c, cond
 
 /* ---- Means and quantiles ---- */
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 typedef struct step_values {
     double mean, low, quarter, three_quarters, high; /* of 10, 25, 75 and 90 % */
 } step_values;
-
-/* Linear between the two nearest of sorted values, as numpy's quantile. */
-static double quantile(const double *sorted, size_t n, double p)
-{
-    const double place = p * (double)(n - 1);
-    const size_t from = (size_t)place;
-    return from + 1 < n ? sorted[from] + (place - (double)from) * (sorted[from + 1] - sorted[from])
-                        : sorted[n - 1];
-}
 
 /* Of one step of `field` over pieces; NANs when no piece has it. scratch [pieces]. */
 static step_values over_pieces(const lines *l, const double *field, size_t step, double *scratch)
@@ -151,9 +136,10 @@ static step_values over_pieces(const lines *l, const double *field, size_t step,
     }
     const double none = (double)NAN;
     if (n == 0) return (step_values){none, none, none, none, none};
-    qsort(scratch, n, sizeof *scratch, by_value);
-    return (step_values){sum / (double)n, quantile(scratch, n, 0.1), quantile(scratch, n, 0.25),
-                         quantile(scratch, n, 0.75), quantile(scratch, n, 0.9)};
+    sm_sort(scratch, n);
+    return (step_values){sum / (double)n, sm_quantile(scratch, n, 0.1),
+                         sm_quantile(scratch, n, 0.25), sm_quantile(scratch, n, 0.75),
+                         sm_quantile(scratch, n, 0.9)};
 }
 
 /* The mean over pieces of those steps that have one; returns how many. */

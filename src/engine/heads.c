@@ -42,10 +42,7 @@ smitin_status smitin_engine_heads(const smitin_engine *engine, const float *clip
 static smitin_status check_heads(const smitin_engine *engine, size_t frames, int columns,
                                  smitin_error *error)
 {
-    if (frames > (size_t)engine->config.max_frames)
-        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "clips of %zu frames are longer than the model's %d; cut them", frames,
-                       engine->config.max_frames);
+    SM_TRY(sm_pass_check(engine, frames, error));
     if (columns < 1 || (size_t)columns > frames)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
                        "cannot average over the last %d steps of clips of %zu frames", columns,
@@ -74,14 +71,10 @@ smitin_status smitin_engine_mean_heads(const smitin_engine *engine, const float 
     smitin_status status = SMITIN_OK;
     sm_pass p = {0};
     for (size_t first = 0; first < N && status == SMITIN_OK; first += (size_t)p.rows) {
-        const int rows = sm_pass_rows(N - first, columns_fed);
-        if (rows != p.rows) {
-            sm_pass_free(&p);
-            SM_TRY_OR(
-                sm_pass_new(&p, engine, rows, (int)frames, columns_fed, &(sm_pass_text){0}, error),
-                status, done);
-        }
-        for (int row = 0; row < rows; row++) {
+        SM_TRY_OR(
+            sm_pass_fit(&p, engine, N - first, (int)frames, columns_fed, &(sm_pass_text){0}, error),
+            status, done);
+        for (int row = 0; row < p.rows; row++) {
             const float *clip = clips + (first + (size_t)row) * count;
             SM_TRY_OR(sm_engine_encode_frames(engine, clip, count, codes, error), status, done);
             sm_pass_load(&p, row, codes);

@@ -14,10 +14,7 @@ static smitin_status check(const smitin_engine *engine, const int32_t *codes, si
     if (codes == NULL || logits == NULL || N == 0 || frames == 0)
         return sm_fail(error, SMITIN_ERROR_ARGUMENT,
                        "reading logits needs at least one clip of one frame");
-    if (frames > (size_t)engine->config.max_frames)
-        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
-                       "clips of %zu frames are longer than the model's %d; cut them", frames,
-                       engine->config.max_frames);
+    SM_TRY(sm_pass_check(engine, frames, error));
     for (size_t i = 0; i < N * frames * (size_t)lm->codebooks; i++)
         if (codes[i] < 0 || codes[i] >= lm->vocab)
             return sm_fail(error, SMITIN_ERROR_ARGUMENT, "code %d at position %zu is outside 0..%d",
@@ -70,12 +67,8 @@ static smitin_status run(const smitin_engine *engine, const int32_t *codes, size
     float *all = malloc(size * sizeof *all);
     if (all == NULL) return sm_fail_memory(error, "the logits of a pass", size * sizeof *all);
     for (size_t first = 0; first < N && status == SMITIN_OK; first += (size_t)p.rows) {
-        const int rows = sm_pass_rows(N - first, columns);
-        if (rows != p.rows) {
-            sm_pass_free(&p);
-            SM_TRY_OR(sm_pass_new(&p, engine, rows, frames, columns, text, error), status, done);
-        }
-        for (int row = 0; row < rows; row++)
+        SM_TRY_OR(sm_pass_fit(&p, engine, N - first, frames, columns, text, error), status, done);
+        for (int row = 0; row < p.rows; row++)
             sm_pass_load(&p, row, codes + (first + (size_t)row) * K * (size_t)frames);
         sm_pass_run(&p, NULL, all);
         undo_delay(&p, all, logits + first * (size_t)frames * K * V);

@@ -7,6 +7,15 @@
 
 enum { PASS_ROWS = 8, PASS_COLUMNS = 1600 };
 
+smitin_status sm_pass_check(const struct smitin_engine *engine, size_t frames, smitin_error *error)
+{
+    if (frames > (size_t)engine->config.max_frames)
+        return sm_fail(error, SMITIN_ERROR_ARGUMENT,
+                       "clips of %zu frames are longer than the model's %d; cut them", frames,
+                       engine->config.max_frames);
+    return SMITIN_OK;
+}
+
 int sm_pass_rows(size_t N, int columns)
 {
     size_t most = PASS_COLUMNS / (size_t)columns;
@@ -30,10 +39,13 @@ static void condition(sm_pass *p, const sm_pass_text *text)
     }
 }
 
-smitin_status sm_pass_new(sm_pass *p, const struct smitin_engine *engine, int rows, int frames,
+smitin_status sm_pass_fit(sm_pass *p, const struct smitin_engine *engine, size_t N, int frames,
                           int columns, const sm_pass_text *text, smitin_error *error)
 {
     const sm_lm_config *lm = &engine->config.lm;
+    const int rows = sm_pass_rows(N, columns);
+    if (rows == p->rows) return SMITIN_OK;
+    sm_pass_free(p);
     const size_t K = (size_t)lm->codebooks;
     const size_t cells = K * (size_t)sm_delay_columns(frames, lm->codebooks, lm->channels);
     const size_t tokens = (size_t)rows * K * (size_t)columns;

@@ -20,13 +20,17 @@ typedef struct sm_pass_text {
     int tokens;
 } sm_pass_text;
 
+/* Whether the model can hear clips of so many frames at once: SMITIN_ERROR_ARGUMENT says it cannot.
+ */
+smitin_status sm_pass_check(const struct smitin_engine *engine, size_t frames, smitin_error *error);
 /* Rows that share a pass of N clips with `columns` columns each: enough to share each weight among
  * many columns, few enough to stay in memory. */
 int sm_pass_rows(size_t N, int columns);
 
-/* Room for `rows` clips of P frames, of whose delay grid the first `columns` are fed. After a
- * failure, too, sm_pass_free frees it. */
-smitin_status sm_pass_new(sm_pass *pass, const struct smitin_engine *engine, int rows, int frames,
+/* Room for as many rows as share a pass when N clips are left, of P frames each, of whose delay
+ * grid the first `columns` are fed; what the pass held before stays when it fits. *pass is zeroed
+ * at first. After a failure, too, sm_pass_free frees it. */
+smitin_status sm_pass_fit(sm_pass *pass, const struct smitin_engine *engine, size_t N, int frames,
                           int columns, const sm_pass_text *text, smitin_error *error);
 void sm_pass_free(sm_pass *pass); /* safe on a zeroed struct */
 /* Row `row` becomes codes [K, P]. */

@@ -9,28 +9,14 @@
 /* Streams of random numbers beyond those of draws of rows (distance.h). */
 enum { FIRST_STREAM = 1 << 20 };
 
-static int by_value(const void *x, const void *y)
-{
-    const double *a = x, *b = y;
-    return (*a > *b) - (*a < *b);
-}
-
-/* The value below which a share of sorted x [n] lies, linear between order statistics. */
-static double percentile(const double *x, size_t n, double share)
-{
-    const double at = share * (double)(n - 1);
-    const size_t low = (size_t)at, high = low + 1 < n ? low + 1 : low;
-    return x[low] + (at - (double)low) * (x[high] - x[low]);
-}
-
 static void set_interval(sm_interval *out, double *draws, size_t drawn)
 {
     out->low = out->high = (double)NAN;
     out->drawn = drawn;
     if (drawn == 0 || isnan(out->value)) return;
-    qsort(draws, drawn, sizeof *draws, by_value);
-    out->low = percentile(draws, drawn, 0.025);
-    out->high = percentile(draws, drawn, 0.975);
+    sm_sort(draws, drawn);
+    out->low = sm_quantile(draws, drawn, 0.025);
+    out->high = sm_quantile(draws, drawn, 0.975);
 }
 
 /* One of n, for place `i` of draw `draw`. */

@@ -37,6 +37,21 @@ static void put_md(FILE *out, const char *text)
     }
 }
 
+/* `text` between two pieces of a page, or of Markdown. */
+static void html(sm_document *d, const char *before, const char *text, const char *after)
+{
+    fputs(before, d->html);
+    sm_page_text(d->html, text);
+    fputs(after, d->html);
+}
+
+static void md(sm_document *d, const char *before, const char *text, const char *after)
+{
+    fputs(before, d->md);
+    put_md(d->md, text);
+    fputs(after, d->md);
+}
+
 /* A name for files and links: its number makes it the only one, and what a link or a file system
  * could take for something else is replaced. */
 static void plain_name(sm_document *d, const char *name, char *out, size_t size)
@@ -70,9 +85,7 @@ smitin_status sm_document_new(sm_document **out, const char *folder, const char 
     }
     if (d == NULL || d->html == NULL || d->md == NULL || d->contents == NULL)
         return sm_fail_memory(error, "a report", 0);
-    fprintf(d->md, "# ");
-    put_md(d->md, title);
-    fprintf(d->md, "\n");
+    md(d, "# ", title, "\n");
     return SMITIN_OK;
 }
 
@@ -142,36 +155,24 @@ void sm_document_text(sm_document *d, const char *format, ...)
     if (out == NULL || fclose(out) != 0) {
         d->short_of_memory = true;
     } else {
-        fprintf(d->html, "<p>");
-        sm_page_text(d->html, text);
-        fprintf(d->html, "</p>\n");
-        fprintf(d->md, "\n");
-        put_md(d->md, text);
-        fprintf(d->md, "\n");
+        html(d, "<p>", text, "</p>\n");
+        md(d, "\n", text, "\n");
     }
     free(text);
 }
 
 void sm_document_warning(sm_document *d, const char *text)
 {
-    fprintf(d->html, "<p class=\"warning\">");
-    sm_page_text(d->html, text);
-    fprintf(d->html, "</p>\n");
-    fprintf(d->md, "\n**");
-    put_md(d->md, text);
-    fprintf(d->md, "**\n");
+    html(d, "<p class=\"warning\">", text, "</p>\n");
+    md(d, "\n**", text, "**\n");
 }
 
 void sm_document_listing(sm_document *d, const char *title, const char *text)
 {
-    fprintf(d->html, "<details><summary>");
-    sm_page_text(d->html, title);
-    fprintf(d->html, "</summary><pre tabindex=\"0\">");
+    html(d, "<details><summary>", title, "</summary><pre tabindex=\"0\">");
     sm_page_text(d->html, text);
     fprintf(d->html, "</pre></details>\n");
-    fprintf(d->md, "\n");
-    put_md(d->md, title);
-    fprintf(d->md, ":\n\n    ");
+    md(d, "\n", title, ":\n\n    ");
     for (; *text != '\0'; text++) {
         fputc(*text, d->md);
         if (*text == '\n' && text[1] != '\0') fprintf(d->md, "    ");
@@ -191,9 +192,7 @@ void sm_document_table(sm_document *d, const char *caption, const char *const *h
     fprintf(d->html, "\"><table%s><caption>", header == NULL ? " class=\"facts\"" : "");
     sm_page_text(d->html, caption);
     fprintf(d->html, "</caption>%s", header != NULL ? "<thead><tr>" : "");
-    fprintf(d->md, "\n");
-    put_md(d->md, caption);
-    fprintf(d->md, ":\n\n|");
+    md(d, "\n", caption, ":\n\n|");
     for (size_t i = 0; i < columns; i++) {
         if (header != NULL) fprintf(d->html, "<th scope=\"col\">");
         if (header != NULL) sm_page_text(d->html, header[i]);
@@ -214,9 +213,7 @@ void sm_document_cell(sm_document *d, const char *text, const char *exact)
     if (first) fprintf(d->html, "<tr>");
     fprintf(d->html, first ? "<th scope=\"row\">" : "<td");
     if (!first && exact != NULL) {
-        fprintf(d->html, " class=\"number\" data-value=\"");
-        sm_page_text(d->html, exact);
-        fprintf(d->html, "\"");
+        html(d, " class=\"number\" data-value=\"", exact, "\"");
     }
     if (!first) fprintf(d->html, ">");
     sm_page_text(d->html, text);
@@ -256,10 +253,8 @@ static smitin_status put_csv(sm_document *d, const char *name, smitin_error *err
 
 static void begin_figure(sm_document *d, const char *title, const char *name)
 {
-    fprintf(d->html, "<figure><figcaption>");
-    sm_page_text(d->html, title);
-    fprintf(d->html,
-            "</figcaption><div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"");
+    html(d, "<figure><figcaption>", title,
+         "</figcaption><div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"");
     sm_page_text(d->html, title);
     fprintf(d->html, "\">\n");
     fprintf(d->md, "\n![");
@@ -270,12 +265,8 @@ static void begin_figure(sm_document *d, const char *title, const char *name)
 static smitin_status end_figure(sm_document *d, const char *about, const char *name,
                                 smitin_error *error)
 {
-    fprintf(d->html, "</div><p class=\"about\">");
-    sm_page_text(d->html, about);
-    fprintf(d->html, "</p>\n");
-    fprintf(d->md, "\n");
-    put_md(d->md, about);
-    fprintf(d->md, "\n");
+    html(d, "</div><p class=\"about\">", about, "</p>\n");
+    md(d, "\n", about, "\n");
     const smitin_status status = put_csv(d, name, error);
     fprintf(d->html, "</figure>\n");
     return status;
@@ -355,9 +346,7 @@ static smitin_status put_sound(sm_document *d, const sm_card *card, const char *
     SM_TRY(sm_audio_write(path, card->samples, card->frames, card->channels, card->rate, 16, NULL,
                           0, error));
     SM_TRY(sm_filemap_open(&map, path, error));
-    fprintf(d->html, "<audio controls preload=\"metadata\" aria-label=\"");
-    sm_page_text(d->html, card->title);
-    fprintf(d->html, "\" src=\"");
+    html(d, "<audio controls preload=\"metadata\" aria-label=\"", card->title, "\" src=\"");
     if (!sm_page_data(d->html, "audio/mpeg", map.data, map.size)) d->short_of_memory = true;
     fprintf(d->html, "\"></audio>\n");
     d->held += map.size;
@@ -372,9 +361,7 @@ smitin_status sm_document_card(sm_document *d, const sm_card *card, smitin_error
     plain_name(d, card->name, name, sizeof name);
     path_of(d, name, ".png", path, sizeof path);
     SM_TRY(sm_file_write(path, card->png, card->png_size, error));
-    fprintf(d->html, "<section class=\"card\"><h4>");
-    sm_page_text(d->html, card->title);
-    fprintf(d->html, "</h4>\n<img alt=\"");
+    html(d, "<section class=\"card\"><h4>", card->title, "</h4>\n<img alt=\"");
     sm_page_text(d->html, card->about);
     fprintf(d->html, "\" src=\"");
     if (!sm_page_data(d->html, "image/png", card->png, card->png_size)) d->short_of_memory = true;
@@ -384,9 +371,7 @@ smitin_status sm_document_card(sm_document *d, const sm_card *card, smitin_error
     put_md(d->md, card->about);
     fprintf(d->md, "](%s.png)\n", name);
     SM_TRY(put_sound(d, card, name, error));
-    fprintf(d->html, "<p>");
-    sm_page_text(d->html, card->note);
-    fprintf(d->html, "</p></section>\n");
+    html(d, "<p>", card->note, "</p></section>\n");
     put_md(d->md, card->note);
     fprintf(d->md, "\n");
     return SMITIN_OK;

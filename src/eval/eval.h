@@ -13,6 +13,12 @@ double sm_cosine(const float *a, const float *b, int d);
 smitin_status sm_spearman(const double *a, const double *b, size_t n, double *rho,
                           smitin_error *error);
 
+/* Rising; no NAN among them. */
+void sm_sort(double *x, size_t n);
+/* The value below which a share (0..1) of sorted numbers [n >= 1] lies, linear between the two
+ * nearest, as numpy's quantile. */
+double sm_quantile(const double *sorted, size_t n, double share);
+
 /* A measure with its interval. */
 typedef struct sm_interval {
     double value, low, high; /* low and high are NAN when nothing can be drawn */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
+#include "../base/clock.h"
 
 enum { MAX_HOPS = 10, DROPPED_BODY = 64 * 1024 };
 
@@ -24,7 +24,7 @@ struct sm_http {
     smitin_error *error;
     size_t dropped;   /* bytes of a body nobody wants */
     curl_off_t heard; /* bytes of body so far, and when they grew last */
-    struct timespec heard_at;
+    double heard_at;  /* of sm_clock */
 };
 
 /* ---- Headers ---- */
@@ -132,17 +132,15 @@ static int on_moment(void *user, curl_off_t total, curl_off_t now, curl_off_t up
                      curl_off_t up_now)
 {
     sm_http *http = user;
-    struct timespec at;
     (void)total;
     (void)up_total;
     (void)up_now;
-    clock_gettime(CLOCK_MONOTONIC, &at);
+    const double at = sm_clock();
     if (now != http->heard) {
         http->heard = now;
         http->heard_at = at;
     }
-    const double waited = (double)(at.tv_sec - http->heard_at.tv_sec) +
-                          1e-9 * (double)(at.tv_nsec - http->heard_at.tv_nsec);
+    const double waited = at - http->heard_at;
     return waited > http->config->timeout ? 1 : 0;
 }
 
@@ -241,7 +239,7 @@ static CURLcode run_hop(sm_http *http, struct curl_slist *lines)
     http->reply->status = 0;
     http->dropped = 0;
     http->heard = 0;
-    clock_gettime(CLOCK_MONOTONIC, &http->heard_at);
+    http->heard_at = sm_clock();
     const CURLcode code = curl_easy_perform(curl);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &http->reply->status);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, NULL);

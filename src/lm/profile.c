@@ -2,7 +2,7 @@
 /* Owns the stopwatch and the names of the parts. */
 #include "profile.h"
 
-#include <time.h>
+#include "../base/clock.h"
 
 const char *smitin_part_name(smitin_part part)
 {
@@ -27,22 +27,15 @@ const char *smitin_part_name(smitin_part part)
     return (unsigned)part < SMITIN_PARTS ? names[part] : NULL;
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 void sm_profile_begin(sm_profiler *profiler)
 {
-    if (profiler->sums != NULL) profiler->last = now();
+    if (profiler->sums != NULL) profiler->last = sm_clock();
 }
 
 void sm_profile_lap(sm_profiler *profiler, smitin_part part, size_t bytes)
 {
     if (profiler->sums == NULL) return;
-    const double time = now();
+    const double time = sm_clock();
     profiler->sums->seconds[part] += time - profiler->last;
     profiler->sums->bytes[part] += (double)bytes;
     profiler->last = time;

@@ -12,9 +12,10 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 import unittest
 import wave
+
+import terminal
 
 SMITIN, MODEL, RECOGNISER = (os.path.abspath(a) for a in sys.argv[1:4])
 RATE = 32000
@@ -43,14 +44,7 @@ def npy(rows):
     return b"\x93NUMPY\x01\0" + struct.pack("<H", len(header)) + header.encode() + b"".join(struct.pack("<f", x) for r in rows for x in r)
 
 
-class Case(unittest.TestCase):
-    def setUp(self):
-        self.temporary = tempfile.TemporaryDirectory()
-        self.folder = pathlib.Path(self.temporary.name)
-
-    def tearDown(self):
-        self.temporary.cleanup()
-
+class Case(terminal.Folder):
     def run_eval(self, *arguments):
         return subprocess.run([SMITIN, "eval", *map(str, arguments)], capture_output=True, cwd=self.folder,
                               env={k: v for k, v in os.environ.items() if k != "SMITIN_MODELS"})

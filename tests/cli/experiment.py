@@ -16,6 +16,8 @@ import time
 import unittest
 import wave
 
+import terminal
+
 SMITIN, MODEL, RECOGNISER = (os.path.abspath(a) for a in sys.argv[1:4])
 RATE = 2000  # of the tiny model
 NOT_OURS = ("SMITIN_", "SLURM_", "PMI_", "OMPI_")
@@ -57,17 +59,13 @@ def setUpModule():
             KNOBS[name] = (pathlib.Path(folder) / (name + ".knob.safetensors")).read_bytes()
 
 
-class Case(unittest.TestCase):
+class Case(terminal.Folder):
     def setUp(self):
-        self.temporary = tempfile.TemporaryDirectory()
-        self.folder = pathlib.Path(self.temporary.name)
+        super().setUp()
         for i in range(3):
             write_wav(self.folder / "prompts" / ("%d.wav" % i), 100 + 40 * i)
         for name, data in KNOBS.items():
             (self.folder / (name + ".knob.safetensors")).write_bytes(data)
-
-    def tearDown(self):
-        self.temporary.cleanup()
 
     def plan(self, **changes):
         plan = {"clips": "prompts", "texts": ["slow", "fast"], "seed": 5,

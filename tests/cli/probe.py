@@ -7,24 +7,21 @@ import hashlib
 import json
 import math
 import os
-import pathlib
 import random
 import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 import wave
 
+import terminal
+from terminal import smitin
+
 SMITIN, MODEL, STEREO = map(os.path.abspath, sys.argv[1:4])
 RATE = 2000  # of the tiny model
 LAYERS, HEADS, SIZE = 3, 4, 8
-
-
-def smitin(*arguments, folder=None):
-    return subprocess.run([SMITIN, *map(str, arguments)], capture_output=True, cwd=folder)
 
 
 def write_tone(path, seconds, frequency, loudness, rate=RATE, channels=1):
@@ -48,14 +45,7 @@ def read_npy(path):
     return header["shape"], values
 
 
-class Case(unittest.TestCase):
-    def setUp(self):
-        self.temporary = tempfile.TemporaryDirectory()
-        self.folder = pathlib.Path(self.temporary.name)
-
-    def tearDown(self):
-        self.temporary.cleanup()
-
+class Case(terminal.Folder):
     def probe(self, step, *arguments):
         return smitin("probe", step, *arguments, folder=self.folder)
 

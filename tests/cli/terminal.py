@@ -33,7 +33,9 @@ def tone(seconds, rate=RATE, frequency=110.0, loudness=0.5):
     return [loudness * math.sin(2 * math.pi * frequency * i / rate) for i in range(int(seconds * rate))]
 
 
-class Case(unittest.TestCase):
+class Folder(unittest.TestCase):
+    """Each test in an empty folder of its own."""
+
     def setUp(self):
         self.temporary = tempfile.TemporaryDirectory()
         self.folder = pathlib.Path(self.temporary.name)
@@ -41,6 +43,8 @@ class Case(unittest.TestCase):
     def tearDown(self):
         self.temporary.cleanup()
 
+
+class Case(Folder):
     def generate(self, *arguments, **keywords):
         return smitin("generate", "-m", MODEL, "-d", "1", *arguments, folder=self.folder, **keywords)
 

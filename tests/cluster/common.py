@@ -5,7 +5,10 @@ import os
 import pathlib
 import signal
 import subprocess
+import sys
+import tempfile
 import time
+import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SKIP = 77  # the exit code that Meson counts as a skipped test
@@ -70,3 +73,15 @@ def find_process(word, variable):
         except OSError:  # it has just ended
             continue
     return None
+
+
+class Pieces(unittest.TestCase):
+    """The experiment, and what one undisturbed process makes of it, in a folder that the tests of a class share."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.temporary.cleanup)
+        cls.folder = pathlib.Path(cls.temporary.name)
+        cls.plan, cls.total = write_plan(cls.folder)
+        cls.whole = alone(os.path.abspath(sys.argv[1]), cls.plan, cls.folder / "whole")

@@ -3,11 +3,9 @@
 """Experiments under Open MPI's and MPICH's own mpirun. Usage: mpi.py SMITIN [TEST ...]"""
 import collections
 import os
-import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
 import unittest
 
 import common
@@ -17,15 +15,7 @@ SMITIN = os.path.abspath(sys.argv[1])
 LAUNCHERS = {"mpirun.openmpi": (["--oversubscribe"], "OMPI_COMM_WORLD_RANK"), "mpirun.mpich": ([], "PMI_RANK")}
 
 
-class Ranks(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(cls.temporary.cleanup)
-        cls.folder = pathlib.Path(cls.temporary.name)
-        cls.plan, cls.total = common.write_plan(cls.folder)
-        cls.whole = common.alone(SMITIN, cls.plan, cls.folder / "whole")
-
+class Ranks(common.Pieces):
     def start(self, launcher, name):
         return subprocess.Popen([launcher, *LAUNCHERS[launcher][0], "-n", "4", "smitin", "eval", "run", str(self.plan), "-o",
                                  str(self.folder / name), "-t", "1"], cwd=common.ROOT, stdout=subprocess.PIPE,

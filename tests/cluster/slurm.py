@@ -3,12 +3,10 @@
 """The scripts of examples/slurm on a real Slurm of one node. Usage: slurm.py SMITIN [TEST ...]"""
 import collections
 import os
-import pathlib
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import unittest
 
 import common
@@ -18,14 +16,10 @@ SMITIN = os.path.abspath(sys.argv[1])
 SCRIPTS = common.ROOT / "examples" / "slurm"
 
 
-class Scripts(unittest.TestCase):
+class Scripts(common.Pieces):
     @classmethod
     def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(cls.temporary.cleanup)
-        cls.folder = pathlib.Path(cls.temporary.name)
-        cls.plan, cls.total = common.write_plan(cls.folder)
-        cls.whole = common.alone(SMITIN, cls.plan, cls.folder / "whole")
+        super().setUpClass()
         cls.slurm = cls.enterClassContext(node.Node())
 
     def setUp(self):

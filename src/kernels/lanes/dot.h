@@ -85,47 +85,31 @@ static inline __attribute__((always_inline)) void dot_tile(const quant_product *
     for (int i = 0; i < rows; i++) put_tile(p, r + (size_t)i, n, sum[i]);
 }
 
-#define DOT_TILE(name, rows, q4)                                                                   \
-    static void name(const quant_product *p, size_t r, int n)                                      \
+/* The products of one format: as many rows at once as the registers take, then two, then one. */
+#define QUANT_PRODUCT(format, q4)                                                                  \
+    static void dot_##format##_many(const quant_product *p, size_t r, int n)                       \
     {                                                                                              \
-        dot_tile(p, r, n, rows, q4);                                                               \
+        dot_tile(p, r, n, MANY, q4);                                                               \
+    }                                                                                              \
+    static void dot_##format##_2(const quant_product *p, size_t r, int n)                          \
+    {                                                                                              \
+        dot_tile(p, r, n, 2, q4);                                                                  \
+    }                                                                                              \
+    static void dot_##format##_1(const quant_product *p, size_t r, int n)                          \
+    {                                                                                              \
+        dot_tile(p, r, n, 1, q4);                                                                  \
+    }                                                                                              \
+    void SM_ENTRY(matmul_##format)(float *y, size_t ldy, const sm_block *x, const sm_packed *w,    \
+                                   const float *bias, int R, int n0, int n1)                       \
+    {                                                                                              \
+        const quant_product p = {y, x, w, bias, ldy, sm_blocks(w->M), n0, n1};                     \
+        const size_t rows = R > 0 ? (size_t)R : 0;                                                 \
+        for (int n = n0 / SM_TILE * SM_TILE; n < n1; n += SM_TILE) {                               \
+            size_t r = 0;                                                                          \
+            for (; r + MANY <= rows; r += MANY) dot_##format##_many(&p, r, n);                     \
+            for (; r + 2 <= rows; r += 2) dot_##format##_2(&p, r, n);                              \
+            if (r < rows) dot_##format##_1(&p, r, n);                                              \
+        }                                                                                          \
     }
-DOT_TILE(dot_q8_many, MANY, false)
-DOT_TILE(dot_q8_2, 2, false)
-DOT_TILE(dot_q8_1, 1, false)
-DOT_TILE(dot_q4_many, MANY, true)
-DOT_TILE(dot_q4_2, 2, true)
-DOT_TILE(dot_q4_1, 1, true)
-
-static inline quant_product prepare(float *y, size_t ldy, const sm_block *x, const sm_packed *w,
-                                    const float *bias, int n0, int n1)
-{
-    const quant_product p = {y, x, w, bias, ldy, sm_blocks(w->M), n0, n1};
-    return p;
-}
-
-void SM_ENTRY(matmul_q8)(float *y, size_t ldy, const sm_block *x, const sm_packed *w,
-                         const float *bias, int R, int n0, int n1)
-{
-    const quant_product p = prepare(y, ldy, x, w, bias, n0, n1);
-    const size_t rows = R > 0 ? (size_t)R : 0;
-    for (int n = n0 / SM_TILE * SM_TILE; n < n1; n += SM_TILE) {
-        size_t r = 0;
-        for (; r + MANY <= rows; r += MANY) dot_q8_many(&p, r, n);
-        for (; r + 2 <= rows; r += 2) dot_q8_2(&p, r, n);
-        if (r < rows) dot_q8_1(&p, r, n);
-    }
-}
-
-void SM_ENTRY(matmul_q4)(float *y, size_t ldy, const sm_block *x, const sm_packed *w,
-                         const float *bias, int R, int n0, int n1)
-{
-    const quant_product p = prepare(y, ldy, x, w, bias, n0, n1);
-    const size_t rows = R > 0 ? (size_t)R : 0;
-    for (int n = n0 / SM_TILE * SM_TILE; n < n1; n += SM_TILE) {
-        size_t r = 0;
-        for (; r + MANY <= rows; r += MANY) dot_q4_many(&p, r, n);
-        for (; r + 2 <= rows; r += 2) dot_q4_2(&p, r, n);
-        if (r < rows) dot_q4_1(&p, r, n);
-    }
-}
+QUANT_PRODUCT(q8, false)
+QUANT_PRODUCT(q4, true)
