@@ -29,19 +29,31 @@ static void save_tone(const char *name, double hertz, double amplitude, double s
     free(samples);
 }
 
+static void make_track(int track)
+{
+    char name[64];
+    snprintf(name, sizeof name, "t%d", track);
+    make_folder(name);
+}
+
+/* The same tone as a stem of track t0, t1, ... */
+static void save_stem(int track, const char *file, double hertz, double amplitude, double seconds,
+                      double from, double to)
+{
+    char name[64];
+    snprintf(name, sizeof name, "t%d/%s", track, file);
+    save_tone(name, hertz, amplitude, seconds, from, to);
+}
+
 /* `tracks` folders t0, t1, ...: 12 s of bass at its own level; drums in the first 6 s only. */
 static void make_stems(int tracks)
 {
     for (int i = 0; i < tracks; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "t%d", i);
-        make_folder(name);
-        snprintf(name, sizeof name, "t%d/bass.wav", i);
-        save_tone(name, 100.0, 0.05 * (i + 1), 12.0, 0.0, 12.0);
-        snprintf(name, sizeof name, "t%d/Drums.wav", i); /* names are compared without case */
-        save_tone(name, 1000.0, 0.2, 12.0, 0.0, 6.0);
-        snprintf(name, sizeof name, "t%d/mixture.wav", i);
-        save_tone(name, 3000.0, 0.5, 12.0, 0.0, 12.0); /* must never be heard */
+        make_track(i);
+        save_stem(i, "bass.wav", 100.0, 0.05 * (i + 1), 12.0, 0.0, 12.0);
+        /* Names are compared without case. */
+        save_stem(i, "Drums.wav", 1000.0, 0.2, 12.0, 0.0, 6.0);
+        save_stem(i, "mixture.wav", 3000.0, 0.5, 12.0, 0.0, 12.0); /* must never be heard */
     }
 }
 
@@ -323,8 +335,7 @@ static void test_mixed_files(void **state)
     smitin_error error;
     for (int i = 0; i < 6; i++) {
         char name[64];
-        snprintf(name, sizeof name, "t%d", i);
-        make_folder(name);
+        make_track(i);
         snprintf(name, sizeof name, "t%d/bass.wav", i);
         float *stereo =
             make_sine(44100 * 8, 2, 44100, 100.0, 0.2); /* right at half: 0.15 mixed down */
@@ -384,10 +395,8 @@ static void test_gaps(void **state)
     smitin_error error;
     for (int i = 0; i < 6; i++) {
         char name[64];
-        snprintf(name, sizeof name, "t%d", i);
-        make_folder(name);
-        snprintf(name, sizeof name, "t%d/bass.wav", i);
-        save_tone(name, 100.0, 0.2, 12.0, 0.0, 12.0);
+        make_track(i);
+        save_stem(i, "bass.wav", 100.0, 0.2, 12.0, 0.0, 12.0);
         snprintf(name, sizeof name, "t%d/drums.wav", i);
         float *hits = make_sine(12 * RATE, 1, RATE, 1000.0, 0.5);
         for (int k = 0; k < 12 * RATE; k++)
@@ -415,13 +424,9 @@ static void test_silence(void **state)
     (void)state;
     smitin_error error;
     for (int i = 0; i < 6; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "t%d", i);
-        make_folder(name);
-        snprintf(name, sizeof name, "t%d/bass.wav", i);
-        save_tone(name, 100.0, 0.2, 24.0, 5.0, 20.0);
-        snprintf(name, sizeof name, "t%d/drums.wav", i);
-        save_tone(name, 1000.0, 0.2, 24.0, 12.0, 17.0);
+        make_track(i);
+        save_stem(i, "bass.wav", 100.0, 0.2, 24.0, 5.0, 20.0);
+        save_stem(i, "drums.wav", 1000.0, 0.2, 24.0, 12.0, 17.0);
     }
     for (int recipe = 0; recipe < 2; recipe++) {
         sm_dataset *dataset = NULL;
