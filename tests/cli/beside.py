@@ -61,6 +61,10 @@ class Figures(unittest.TestCase):
         with self.assertRaisesRegex(side_by_side.Refusal, "code 3"):
             side_by_side.run_ours(args, "nowhere", "q8")
 
+    def test_settings_of_others_are_left(self):
+        kept = {"PATH": "/bin", "HOME": "/root", "LD_LIBRARY_PATH": "/opt"}
+        self.assertEqual(side_by_side.without_settings({**kept, "OMP_WAIT_POLICY": "PASSIVE", "GLIBC_TUNABLES": "x"}), kept)
+
     def test_plot(self):
         with tempfile.TemporaryDirectory() as folder:
             for name, start in (("it's.png", b"\x89PNG"), ("a_b.svg", b"<?xml")):
