@@ -31,6 +31,7 @@ from itertools import zip_longest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 OURS, THEIRS = ("f32", "f16", "bf16", "q8", "q4"), ("f32", "bf16", "int8")
+CACHES = ("f16", "f32", "q8")
 PLACES = (10, 250, 1000, 1500)  # frames: those of smitin bench
 TOKENS = 12  # of the text, as in smitin bench
 REAL_TIME = 50  # steps a second
@@ -45,7 +46,7 @@ class Refusal(Exception):
 def run_ours(args, directory, weights):
     """{place: steps a second or None} of one run of smitin bench, and all that it said."""
     model = ["-m", directory] if directory else ["--shape", f"musicgen-{args.shape}"]
-    command = [args.smitin, "bench", *model, "-q", weights, "-t", args.threads, "--steps", args.steps, "--json", "--quiet"]
+    command = [args.smitin, "bench", *model, "-q", weights, "--cache", args.cache, "-t", args.threads, "--steps", args.steps, "--json", "--quiet"]
     result = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, check=False)
     if result.returncode != 0:
         raise Refusal(f"{args.smitin} bench ended with code {result.returncode}")
@@ -241,6 +242,7 @@ def parse(arguments):
     which.add_argument("--shape", choices=("small", "medium", "large"), default="small", help="random weights [small]")
     top.add_argument("--layers", type=at_least(1), help="of the shape only so many, for a trial")
     top.add_argument("--ours", type=settings(OURS), default=list(OURS), help="weights [%s]" % ",".join(OURS))
+    top.add_argument("--cache", choices=CACHES, default=CACHES[0], help="keys and values of ours [%s]" % CACHES[0])
     top.add_argument("--theirs", type=settings(THEIRS), default=list(THEIRS), help="weights [%s]" % ",".join(THEIRS))
     top.add_argument("--rounds", type=at_least(1), default=3, help="[3]")
     top.add_argument("--steps", type=at_least(3), default=20, help="timed at each place [20]")
@@ -290,11 +292,11 @@ def measure(args, directory):
 def report(args, ours, theirs, raw):
     torch, transformers = import_theirs(args.threads)
     model = str(args.model or "musicgen-" + args.shape)
-    title = f"{model}{f' cut to {args.layers} layers' if args.layers else ''}, threads: {args.threads}"
+    title = f"{model}{f' cut to {args.layers} layers' if args.layers else ''}, threads: {args.threads}, our cache: {args.cache}"
     print(f"{title}; torch {torch.__version__}, transformers {transformers.__version__}; median of {args.rounds} rounds (lowest-highest)\n")
     print(table(ours, theirs))
     if args.json:
-        figures = {"model": model, "layers": args.layers, "threads": args.threads,
+        figures = {"model": model, "layers": args.layers, "threads": args.threads, "cache": args.cache,
                    "rounds": args.rounds, "steps": args.steps, "machine": platform.machine(), "torch": torch.__version__,
                    "transformers": transformers.__version__, "summary": ["median", "lowest", "highest"]}
         for side, settings in (("ours", ours), ("theirs", theirs), ("ratios", compare(ours, theirs))):
