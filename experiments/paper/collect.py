@@ -11,16 +11,21 @@ import pathlib
 import subprocess
 
 import numpy as np
+from safetensors.numpy import load_file
 
 from training.floors.frechet import frechet
+from training.settings import TARGETS
 
-from .make import HERE, OUT, SIZED, SIZES
+from .make import HERE, OUT, REAL, SIZED, SIZES
 
 TO = pathlib.Path("docs/results")
-KEPT = "success_", "removal_", "absence_", "dose_", "monitor_", "presence_", "simultaneous", "similarity", "frechet_"
+KEPT = "success_", "removal_", "absence_", "dose_", "monitor_", "presence_", "simultaneous", "similarity", "frechet_", "lufs"
 GROUPS = 10
 # Whose distances get intervals; all share clips and seeds with "continuation", whose unconditioned pieces are theirs.
 MEASURED = "continuation", "heads", "readings", "sizes"
+HEARD = "lufs", *("presence_" + t for t in TARGETS)
+SETS = {"held-out music": OUT / "reference", "real": OUT / "real", "synthetic": OUT / "runs/synthetic/free",
+        "matched": OUT / "matched", "synthetic, matched": OUT / "runs/synthetic-matched/free"}
 
 
 def embeddings(args, folder):
@@ -77,12 +82,44 @@ def knobs():
             if not path.exists():
                 continue
             tested = json.loads(path.read_text())
-            heads = OUT / "knobs" / ("%s-%d.knob.csv" % (target, n))
-            with open(heads, newline="") as file:
-                own = [float(r["accuracy_test"]) for r in csv.DictReader(file)]
+            own = heads_of("%s-%d" % (target, n))
             rows.append({"target": target, "pairs": n, "clips": tested["clips"], "best_own": max(own),
                          "chosen": tested["best_head_of_file"]["accuracy_here"], "best": tested["best_accuracy_here"],
                          "mean": tested["mean_accuracy_here"]})
+    return rows
+
+
+def heads_of(name):
+    """Accuracies of a knob's heads in its own test split."""
+    with open(OUT / "knobs" / (name + ".knob.csv"), newline="") as file:
+        return [float(r["accuracy_test"]) for r in csv.DictReader(file)]
+
+
+def real_knobs():
+    """How well heads tell real music from something else, on the clips of pieces that they did not learn from, and the cosine
+    of the mean shift with those of the instruments, mean of heads."""
+    rows = []
+    for name in (*REAL, "codec"):
+        path = OUT / "knobs" / (name + ".knob.safetensors")
+        if path.exists():
+            own, shift = heads_of(name), load_file(path)["mean_shift"]
+            row = {"knob": name, "best": max(own), "mean": "%.5f" % np.mean(own)}
+            for target in TARGETS:
+                shipped = load_file(pathlib.Path("models/mini/knobs") / (target + ".knob.safetensors"))["mean_shift"]
+                row["cosine_" + target] = "%.3f" % (shift * shipped).sum(-1).mean()
+            rows.append(row)
+    return rows
+
+
+def music(args):
+    """What the judge hears in held-out music and in what the knobs of real music learned from: a row a set."""
+    rows = []
+    for name, folder in SETS.items():
+        if not folder.exists():
+            continue
+        done = subprocess.run([args.smitin, "eval", "describe", "-t", "1", str(folder)], check=True, capture_output=True, text=True)
+        pieces = list(csv.DictReader(done.stdout.splitlines()))
+        rows.append({"set": name, "n": len(pieces), **{k: "%.4f" % np.mean([float(p[k]) for p in pieces]) for k in HEARD}})
     return rows
 
 
@@ -107,8 +144,9 @@ def main():
             print(to, flush=True)
         else:
             print("%s is not finished" % run, flush=True)
-    if knobs():
-        write(TO / "knobs.csv", knobs())
+    for name, rows in (("knobs", knobs()), ("real-knobs", real_knobs()), ("music", music(args))):
+        if rows:
+            write(TO / (name + ".csv"), rows)
 
 
 if __name__ == "__main__":

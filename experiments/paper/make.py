@@ -17,10 +17,13 @@ from training.settings import RATE, TARGETS
 HERE = pathlib.Path(__file__).parent
 OUT = pathlib.Path("out/paper")
 THREE, PLACES = ("drums", "bass", "piano"), 40  # so few places of the held-out pieces let all three rest
-PIECES = 50  # of each instrument: 200 a row of the tables
+ROW = 200  # pieces behind a row of the tables
+PIECES = ROW // len(TARGETS)  # of each instrument
 SECONDS = 10
 SIZES = 10, 100, 500, 1000  # pairs that a knob learned from
 SIZED = "drums", "piano"  # the easiest and nearly the hardest to steer
+# Knobs of real music against the model's own: freely played, or of the same pieces, which the model goes on with.
+REAL = "real", "matched"
 
 
 def cut(folder, places, first, seconds):
@@ -52,14 +55,17 @@ def clips(held, out, seed):
 
 
 def music(trained, out, seed):
-    """What the real-against-synthetic knob calls real."""
-    cut(out / "real", anywhere(trained, 100, SECONDS, seed), 0, SECONDS)
+    """What the knobs of real against synthetic call real; the matched one's in two parts, as the model goes on from the first."""
+    places = anywhere(trained, 100, SECONDS, seed)
+    cut(out / "real", places, 0, SECONDS)
+    cut(out / "prompts" / "matched", places, 0, 3)
+    cut(out / "matched", places, 3, SECONDS - 3)
 
 
 def game(pieces, out, seed):
     """Prompts and reference of the second set, which no part of the model has heard."""
     for target in TARGETS:
-        cut(out / "prompts" / ("game-" + target), prompts.choose(pieces, [target], "add", PIECES // 2, seed), 0, 3)
+        cut(out / "prompts" / ("game-" + target), prompts.choose(pieces, [target], "add", PIECES, seed), 0, 3)
     cut(out / "reference-game", anywhere(pieces, 200, 7, seed), 0, 7)
 
 
@@ -106,7 +112,6 @@ def removal(target):
 
 
 def written(target):
-    """25 pieces each, and 25 more of other texts and seeds, as these cost most."""
     rows = [condition("text", target, 0, prompt="{text}"),
             condition("text-add", target, 0, prompt="{text}, add " + target),
             condition("text-with", target, 0, prompt="{text}, " + target)]
@@ -141,9 +146,9 @@ def sizes(target):
     return rows
 
 
-def real():
-    knob = (OUT / "knobs" / "real.knob.safetensors").as_posix()
-    return [condition("free", knob, 0)] + [condition("alpha-%d" % a, knob, a) for a in (5, 10)]
+def real(name):
+    knob = (OUT / "knobs" / (name + ".knob.safetensors")).as_posix()
+    return [condition("free", knob, 0)] + [condition("alpha-%d" % a, knob, a) for a in (1, 2, 5, 10)]
 
 
 def experiment(name, about, conditions, clip=None, words=None, pieces=PIECES, seed=1, real="reference"):
@@ -166,10 +171,7 @@ def files(held, seed):
         experiment("heads-" + t, "Soft weights against the K best heads.", heads(t), prompt)
         experiment("readings-" + t, "Ablations, and readings of what the paper leaves open.", readings(t), prompt)
         experiment("removal-" + t, "Continue clips with %s and take them away." % t, removal(t), "prompts/remove-" + t)
-        words, half = texts(held, t, seed), PIECES // 2
-        about = "From a caption that does not name %s." % t
-        experiment("text-" + t, about, written(t), words=words[:half], pieces=half)
-        experiment("text-more-" + t, about, written(t), words=words[half:], pieces=half, seed=1 + half)
+        experiment("text-" + t, "From a caption that does not name %s." % t, written(t), words=texts(held, t, seed))
     for t in SIZED:
         experiment("statistic-" + t, "The unsteered pieces of removal again, heard by the mean.",
                    [condition("mean", t, 0, statistic="mean")], "prompts/remove-" + t)
@@ -177,10 +179,12 @@ def files(held, seed):
     for t in TARGETS:
         rows = [c for c in continuation(t) if c["name"] in ("free", "smitin-50", "iti-50")]
         experiment("game-" + t, "Continue game music without %s and add them." % t, rows, "prompts/game-" + t,
-                   pieces=PIECES // 2, real="reference-game")
-    experiment("synthetic", "What the real-against-synthetic knob calls synthetic.", [{"name": "free"}], pieces=100)
-    experiment("real", "Steer towards real music; knobs.sh makes the knob.", real(), pieces=2 * PIECES)
-    experiment("three", "Three instruments at once.", three(), "prompts/add-three", pieces=2 * PLACES)
+                   real="reference-game")
+    experiment("synthetic", "What the knob of real against synthetic calls synthetic.", [{"name": "free"}], pieces=100)
+    experiment("synthetic-matched", "What the matched one calls synthetic.", [{"name": "free"}], "prompts/matched", pieces=100)
+    for name in REAL:
+        experiment(name, "Steer towards real music; knobs.sh makes the knob.", real(name), pieces=ROW)
+    experiment("three", "Three instruments at once.", three(), "prompts/add-three", pieces=ROW)
 
 
 def main():

@@ -27,15 +27,23 @@ def read(name):
     return found
 
 
+def listed(name):
+    """The rows of a CSV that is no run's, or none."""
+    path = FOLDER / (name + ".csv")
+    if not path.exists():
+        return []
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def pooled(kind, condition, measure, targets=TARGETS):
     """(mean of instruments, low, high, n), or None. Half-widths of independent parts add in squares."""
     parts = []
     for target in targets:
-        for name in (kind, kind + "-more") if kind == "text" else (kind,):
-            run = read("%s-%s" % (name, target))
-            row = (run or {}).get(condition, {}).get(measure.format(target))
-            if row:
-                parts.append(row)
+        run = read("%s-%s" % (kind, target))
+        row = (run or {}).get(condition, {}).get(measure.format(target))
+        if row:
+            parts.append(row)
     if not parts:
         return None
     mean = sum(p[0] for p in parts) / len(parts)
@@ -169,8 +177,7 @@ def share(row):
 def sizes():
     """The knobs' accuracies, then what they do."""
     lines = ["| pairs | best head, drums % | best head, piano % | paper, mean of four % |", "|---|---|---|---|"]
-    with open(FOLDER / "knobs.csv", newline="") as file:
-        found = {(r["target"], int(r["pairs"])): r for r in csv.DictReader(file)}
+    found = {(r["target"], int(r["pairs"])): r for r in listed("knobs")}
     for n, paper in (10, "79.1"), (100, "82.6"), (500, "84.4"), (1000, "84.8"):
         cells = [share(found[t, n]) if (t, n) in found else "" for t in ("drums", "piano")]
         lines.append("| %d | %s | %s |" % (n, " | ".join(cells), paper))
@@ -179,19 +186,43 @@ def sizes():
     return lines + [""] + table(rows, ALL, targets=("drums", "piano"))
 
 
-def real():
-    run = read("real")
-    lines = ["| | success at tau % | at 0.5 % | dose | FD music | FD unsteered | n |", "|---|---|---|---|---|---|---|"]
-    for words, condition in (("unconditioned", "free"), ("alpha 5", "alpha-5"), ("alpha 10", "alpha-10")):
-        if run:
-            row = run[condition]
-            lines.append("| %s | %s | %s | %s | %s | %s | %.0f |" % (
-                words, percent(row["success_real"]), percent(row["success_half_real"]), plain(row["dose_real"]),
-                plain(row["frechet_reference"], 0), plain(row.get("frechet_first"), 0), row["success_real"][3]))
+def heard_cells(value):
+    """Loudness and presences; value("lufs") is a number."""
+    return ["%.1f" % value("lufs")] + ["%.0f" % (100 * value("presence_" + t)) for t in TARGETS]
+
+
+def told():
+    """How well heads tell real music from something else."""
+    words = {"real": "real music or the model's own, played freely (paper: 96.2, 77.5)",
+             "matched": "real music or what the model made of its first 3 s", "codec": "real music or the same through the codec"}
+    heads = ["", "best head %", "mean of heads %", *("towards " + t for t in TARGETS)]
+    lines = ["| %s |" % " | ".join(heads), "|---" * len(heads) + "|"]
+    for row in listed("real-knobs"):
+        accuracies, cosines = ["%.1f" % (100 * float(row[k])) for k in ("best", "mean")], ["%.2f" % float(row["cosine_" + t]) for t in TARGETS]
+        lines.append("| %s |" % " | ".join([words[row["knob"]], *accuracies, *cosines]))
     return lines
 
 
-TABLES = {f.__name__: f for f in (continuation, each, heads, readings, text, removal, game, three, sizes, real)}
+def real_row(knob, condition, row):
+    """What a knob of real music did in one condition."""
+    parts = [percent(row["success_" + knob]), percent(row["success_half_" + knob]), plain(row["dose_" + knob]),
+             plain(row["frechet_reference"], 0), plain(row.get("frechet_first"), 0), *heard_cells(lambda k: row[k][0])]
+    name = "unconditioned" if condition == "free" else condition.replace("-", " ")
+    return "| %s: %s | %s | %.0f |" % (knob, name, " | ".join(parts), row["success_" + knob][3])
+
+
+def real():
+    """What each set holds, and what the two knobs do."""
+    heads = ["", "success at tau %", "at 0.5 %", "dose", "FD music", "FD unsteered", "loudness, LUFS", *("%s %%" % t for t in TARGETS), "n"]
+    lines = ["| %s |" % " | ".join(heads), "|---" * len(heads) + "|"]
+    for row in listed("music"):
+        lines.append("| %s | | | | | | %s | %s |" % (row["set"], " | ".join(heard_cells(lambda k, row=row: float(row[k]))), row["n"]))
+    for knob in "real", "matched":
+        lines += [real_row(knob, condition, row) for condition, row in (read(knob) or {}).items()]
+    return lines
+
+
+TABLES = {f.__name__: f for f in (continuation, each, heads, readings, text, removal, game, three, sizes, told, real)}
 
 
 def main():

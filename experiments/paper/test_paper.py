@@ -33,12 +33,6 @@ def test_instruments_are_pooled(folder):
     assert report.pooled("heads", "top-5", "success_{}") is None
 
 
-def test_halves_of_text_count_both(folder):
-    write(folder / "text-drums.csv", [["text", "success_drums", 0.2, 0.2, 0.2, 25]])
-    write(folder / "text-more-drums.csv", [["text", "success_drums", 0.4, 0.4, 0.4, 25]])
-    assert report.pooled("text", "text", "success_{}") == (pytest.approx(0.3), pytest.approx(0.3), pytest.approx(0.3), 50)
-
-
 def test_rows_without_a_run_are_left_out(folder):
     write(folder / "game-drums.csv", [["free", "presence_drums", 0.5, 0.4, 0.6, 50], ["free", "similarity", 0.8, 0.7, 0.9, 50],
                                       ["free", "frechet_reference", 12.0, "", "", 50]])
