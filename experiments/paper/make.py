@@ -175,7 +175,8 @@ def files(held, seed):
     for t in SIZED:
         experiment("statistic-" + t, "The unsteered pieces of removal again, heard by the mean.",
                    [condition("mean", t, 0, statistic="mean")], "prompts/remove-" + t)
-        experiment("sizes-" + t, "Knobs from few examples; knobs.sh makes them.", sizes(t), "prompts/add-" + t)
+        experiment("sizes-" + t, "Knobs from few examples; knobs.sh makes them.", sizes(t), "prompts/add-" + t,
+                   pieces=ROW // len(SIZED))
     for t in TARGETS:
         rows = [c for c in continuation(t) if c["name"] in ("free", "smitin-50", "iti-50")]
         experiment("game-" + t, "Continue game music without %s and add them." % t, rows, "prompts/game-" + t,
