@@ -35,8 +35,11 @@ class Generate(Case):
         """Begin to generate with the mini model, send a signal when it is time; exit code and message."""
         process = subprocess.Popen([SMITIN, "generate", "-m", MINI, "-t", "1", *map(str, arguments)], cwd=self.folder,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        until = time.time() + 60
-        while not is_time(process) and process.poll() is None and time.time() < until:
+        until = time.time() + 300  # sanitizers on a busy machine take more than one minute to a piece
+        while not is_time(process) and process.poll() is None:
+            if time.time() > until:
+                process.kill()
+                self.fail("the time to send the signal never came")
             time.sleep(0.001)
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
