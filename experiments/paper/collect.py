@@ -24,8 +24,7 @@ GROUPS = 10
 # Whose distances get intervals; all share clips and seeds with "continuation", whose unconditioned pieces are theirs.
 MEASURED = "continuation", "heads", "readings", "sizes"
 HEARD = "lufs", *("presence_" + t for t in TARGETS)
-SETS = {"held-out music": OUT / "reference", "real": OUT / "real", "synthetic": OUT / "runs/synthetic/free",
-        "matched": OUT / "matched", "synthetic, matched": OUT / "runs/synthetic-matched/free"}
+MUSIC = {"held-out music": "reference", "real": "real", "matched": "matched"}
 
 
 def embeddings(args, folder):
@@ -98,28 +97,26 @@ def heads_of(name):
 def real_knobs():
     """How well heads tell real music from something else, on the clips of pieces that they did not learn from, and the cosine
     of the mean shift with those of the instruments, mean of heads."""
+    shifts = {t: load_file(pathlib.Path("models/mini/knobs") / (t + ".knob.safetensors"))["mean_shift"] for t in TARGETS}
     rows = []
     for name in (*REAL, "codec"):
         path = OUT / "knobs" / (name + ".knob.safetensors")
         if path.exists():
             own, shift = heads_of(name), load_file(path)["mean_shift"]
-            row = {"knob": name, "best": max(own), "mean": "%.5f" % np.mean(own)}
-            for target in TARGETS:
-                shipped = load_file(pathlib.Path("models/mini/knobs") / (target + ".knob.safetensors"))["mean_shift"]
-                row["cosine_" + target] = "%.3f" % (shift * shipped).sum(-1).mean()
-            rows.append(row)
+            cosines = {"cosine_" + t: "%.3f" % (shift * other).sum(-1).mean() for t, other in shifts.items()}
+            rows.append({"knob": name, "best": max(own), "mean": "%.5f" % np.mean(own), **cosines})
     return rows
 
 
 def music(args):
-    """What the judge hears in held-out music and in what the knobs of real music learned from: a row a set."""
+    """What the judge hears in held-out music and in what the knobs of real music learned from, as the rows of a run."""
     rows = []
-    for name, folder in SETS.items():
-        if not folder.exists():
-            continue
-        done = subprocess.run([args.smitin, "eval", "describe", "-t", "1", str(folder)], check=True, capture_output=True, text=True)
+    for name, folder in MUSIC.items():
+        done = subprocess.run([args.smitin, "eval", "describe", "-t", "1", str(OUT / folder)], check=True, capture_output=True, text=True)
         pieces = list(csv.DictReader(done.stdout.splitlines()))
-        rows.append({"set": name, "n": len(pieces), **{k: "%.4f" % np.mean([float(p[k]) for p in pieces]) for k in HEARD}})
+        for measure in HEARD:
+            mean = np.mean([float(p[measure]) for p in pieces])
+            rows.append({"condition": name, "measure": measure, "mean": "%.4f" % mean, "low": "", "high": "", "n": len(pieces)})
     return rows
 
 
@@ -144,9 +141,11 @@ def main():
             print(to, flush=True)
         else:
             print("%s is not finished" % run, flush=True)
-    for name, rows in (("knobs", knobs()), ("real-knobs", real_knobs()), ("music", music(args))):
+    for name, rows in (("knobs", knobs()), ("real-knobs", real_knobs())):
         if rows:
             write(TO / (name + ".csv"), rows)
+    if not (TO / "music.csv").exists() and all((OUT / folder).exists() for folder in MUSIC.values()):
+        write(TO / "music.csv", music(args))
 
 
 if __name__ == "__main__":

@@ -14,21 +14,8 @@ FOLDER = pathlib.Path("docs/results")
 PAGE = pathlib.Path("docs/results.md")
 
 
-def read(name):
-    """{condition: {measure: (mean, low, high, n)}} of a run, or None."""
-    path = FOLDER / (name + ".csv")
-    if not path.exists():
-        return None
-    found = {}
-    with open(path, newline="") as file:
-        for row in csv.DictReader(file):
-            values = [float(row[k]) if row[k] else math.nan for k in ("mean", "low", "high", "n")]
-            found.setdefault(row["condition"], {})[row["measure"]] = tuple(values)
-    return found
-
-
 def listed(name):
-    """The rows of a CSV that is no run's, or none."""
+    """The rows of a CSV, or none."""
     path = FOLDER / (name + ".csv")
     if not path.exists():
         return []
@@ -36,12 +23,20 @@ def listed(name):
         return list(csv.DictReader(file))
 
 
+def read(name):
+    """{condition: {measure: (mean, low, high, n)}} of a run; empty without one."""
+    found = {}
+    for row in listed(name):
+        values = [float(row[k]) if row[k] else math.nan for k in ("mean", "low", "high", "n")]
+        found.setdefault(row["condition"], {})[row["measure"]] = tuple(values)
+    return found
+
+
 def pooled(kind, condition, measure, targets=TARGETS):
     """(mean of instruments, low, high, n), or None. Half-widths of independent parts add in squares."""
     parts = []
     for target in targets:
-        run = read("%s-%s" % (kind, target))
-        row = (run or {}).get(condition, {}).get(measure.format(target))
+        row = read("%s-%s" % (kind, target)).get(condition, {}).get(measure.format(target))
         if row:
             parts.append(row)
     if not parts:
@@ -63,6 +58,15 @@ def plain(row, digits=1):
     return "%.*f ± %.*f" % (digits, row[0], digits, row[2] - row[0])
 
 
+def line(cells):
+    return "| %s |" % " | ".join(cells)
+
+
+def begin(heads):
+    """The first two lines of a table."""
+    return [line(heads), "|---" * len(heads) + "|"]
+
+
 SUCCESS = ("success at tau %", lambda get: percent(get("success_{}")))
 HALF = ("at 0.5 %", lambda get: percent(get("success_half_{}")))
 PRESENCE = ("presence %", lambda get: percent(get("presence_{}")))
@@ -75,20 +79,17 @@ ALIKE = ("similarity", lambda get: plain(get("similarity"), 3))
 COUNT = ("n", lambda get: "%.0f" % get("similarity")[3] if get("similarity") else "%.0f" % get("presence_{}")[3])
 ALL = SUCCESS, HALF, PRESENCE, DOSE, REAL, FREE, ALIKE, COUNT
 
-BLANK = ("", "", "")
-
 
 def table(rows, columns, paper=(), targets=TARGETS):
     """rows: (words, kind, condition, *paper's numbers)."""
-    heads = [""] + [c[0] for c in columns] + ["paper: " + p for p in paper]
-    lines = ["| %s |" % " | ".join(heads), "|---" * len(heads) + "|"]
+    lines = begin([""] + [c[0] for c in columns] + ["paper: " + p for p in paper])
     for words, kind, condition, *numbers in rows:
         def get(measure):
             return pooled(kind, condition, measure, targets)
         if get("presence_{}") is None:
             continue
         numbers += [""] * (len(paper) - len(numbers))
-        lines.append("| %s |" % " | ".join([words] + [c[1](get) for c in columns] + numbers))
+        lines.append(line([words] + [c[1](get) for c in columns] + numbers))
     return lines if len(lines) > 2 else []
 
 
@@ -108,14 +109,13 @@ def each():
     """Success and distance of every instrument."""
     rows = (("unconditioned", "free"), ("SMITIN, 50 %", "smitin-50"), ("SMITIN, 100 %", "smitin-100"),
             ("ITI, SMITIN's alpha", "iti-50"), ("ITI, a quarter", "iti-12"))
-    heads = [""] + ["%s: success %%, presence %%, FD unsteered" % t for t in TARGETS]
-    lines = ["| %s |" % " | ".join(heads), "|---" * len(heads) + "|"]
+    lines = begin([""] + ["%s: success %%, presence %%, FD unsteered" % t for t in TARGETS])
     for words, condition in rows:
         cells = []
         for t in TARGETS:
             parts = [pooled("continuation", condition, m, [t]) for m in ("success_{}", "presence_{}", "frechet_first")]
             cells.append("%s, %s, %s" % (percent(parts[0]), percent(parts[1]), plain(parts[2], 0) or "0"))
-        lines.append("| %s | %s |" % (words, " | ".join(cells)))
+        lines.append(line([words, *cells]))
     return lines
 
 
@@ -157,14 +157,13 @@ def game():
 
 def three():
     run, names = read("three"), ("drums", "bass", "piano")
-    heads = ["", "all at once %"] + ["%s: success %%, presence %%" % t for t in names] + ["FD music", "FD unsteered", "n"]
-    lines = ["| %s |" % " | ".join(heads), "|---" * len(heads) + "|"]
+    lines = begin(["", "all at once %"] + ["%s: success %%, presence %%" % t for t in names] + ["FD music", "FD unsteered", "n"])
     for words, condition in (("unconditioned", "free"), ("three knobs at 50 %", "plain"), ("the same, `--orthogonal`", "orthogonal")):
         if run:
             row = run[condition]
             cells = ["%s, %s" % (percent(row["success_" + t]), percent(row["presence_" + t])) for t in names]
-            lines.append("| %s |" % " | ".join([words, percent(row["simultaneous"]), *cells, plain(row["frechet_reference"], 0),
-                                                plain(row.get("frechet_first"), 0), "%.0f" % row["simultaneous"][3]]))
+            lines.append(line([words, percent(row["simultaneous"]), *cells, plain(row["frechet_reference"], 0),
+                               plain(row.get("frechet_first"), 0), "%.0f" % row["simultaneous"][3]]))
     return lines
 
 
@@ -176,49 +175,45 @@ def share(row):
 
 def sizes():
     """The knobs' accuracies, then what they do."""
-    lines = ["| pairs | best head, drums % | best head, piano % | paper, mean of four % |", "|---|---|---|---|"]
+    lines = begin(["pairs", "best head, drums %", "best head, piano %", "paper, mean of four %"])
     found = {(r["target"], int(r["pairs"])): r for r in listed("knobs")}
     for n, paper in (10, "79.1"), (100, "82.6"), (500, "84.4"), (1000, "84.8"):
         cells = [share(found[t, n]) if (t, n) in found else "" for t in ("drums", "piano")]
-        lines.append("| %d | %s | %s |" % (n, " | ".join(cells), paper))
+        lines.append(line([str(n), *cells, paper]))
     rows = [("%d pairs, %s" % (n, words), "sizes", "%s-%d" % (c, n))
             for c, words in (("raw", "alpha 5"), ("own", "50 % of its own range")) for n in (10, 100, 500, 1000)]
     return lines + [""] + table(rows, ALL, targets=("drums", "piano"))
-
-
-def heard_cells(value):
-    """Loudness and presences; value("lufs") is a number."""
-    return ["%.1f" % value("lufs")] + ["%.0f" % (100 * value("presence_" + t)) for t in TARGETS]
 
 
 def told():
     """How well heads tell real music from something else."""
     words = {"real": "real music or the model's own, played freely (paper: 96.2, 77.5)",
              "matched": "real music or what the model made of its first 3 s", "codec": "real music or the same through the codec"}
-    heads = ["", "best head %", "mean of heads %", *("towards " + t for t in TARGETS)]
-    lines = ["| %s |" % " | ".join(heads), "|---" * len(heads) + "|"]
+    lines = begin(["", "best head %", "mean of heads %", *("towards " + t for t in TARGETS)])
     for row in listed("real-knobs"):
-        accuracies, cosines = ["%.1f" % (100 * float(row[k])) for k in ("best", "mean")], ["%.2f" % float(row["cosine_" + t]) for t in TARGETS]
-        lines.append("| %s |" % " | ".join([words[row["knob"]], *accuracies, *cosines]))
+        accuracies, cosines = [float(row[k]) for k in ("best", "mean")], [float(row["cosine_" + t]) for t in TARGETS]
+        lines.append(line([words[row["knob"]], *("%.1f" % (100 * a) for a in accuracies), *("%.2f" % c for c in cosines)]))
     return lines
 
 
-def real_row(knob, condition, row):
-    """What a knob of real music did in one condition."""
-    parts = [percent(row["success_" + knob]), percent(row["success_half_" + knob]), plain(row["dose_" + knob]),
-             plain(row["frechet_reference"], 0), plain(row.get("frechet_first"), 0), *heard_cells(lambda k: row[k][0])]
-    name = "unconditioned" if condition == "free" else condition.replace("-", " ")
-    return "| %s: %s | %s | %.0f |" % (knob, name, " | ".join(parts), row["success_" + knob][3])
+def heard(row):
+    """Loudness and presences of {measure: (mean, ...)}."""
+    return ["%.1f" % row["lufs"][0]] + ["%.0f" % (100 * row["presence_" + t][0]) for t in TARGETS]
 
 
 def real():
-    """What each set holds, and what the two knobs do."""
-    heads = ["", "success at tau %", "at 0.5 %", "dose", "FD music", "FD unsteered", "loudness, LUFS", *("%s %%" % t for t in TARGETS), "n"]
-    lines = ["| %s |" % " | ".join(heads), "|---" * len(heads) + "|"]
-    for row in listed("music"):
-        lines.append("| %s | | | | | | %s | %s |" % (row["set"], " | ".join(heard_cells(lambda k, row=row: float(row[k]))), row["n"]))
+    """What music holds and what the model makes, then what the two knobs do."""
+    lines = begin(["", "success at tau %", "at 0.5 %", "dose", "FD music", "FD unsteered", "loudness, LUFS", *("%s %%" % t for t in TARGETS), "n"])
+    sets = read("music") | {name: read(run).get("free") for name, run in (("synthetic", "synthetic"), ("synthetic, matched", "synthetic-matched"))}
+    for name in "held-out music", "real", "synthetic", "matched", "synthetic, matched":
+        if sets.get(name):
+            lines.append(line([name, *[""] * 5, *heard(sets[name]), "%.0f" % sets[name]["lufs"][3]]))
     for knob in "real", "matched":
-        lines += [real_row(knob, condition, row) for condition, row in (read(knob) or {}).items()]
+        for condition, row in read(knob).items():
+            name = "unconditioned" if condition == "free" else condition.replace("-", " ")
+            lines.append(line(["%s: %s" % (knob, name), percent(row["success_" + knob]), percent(row["success_half_" + knob]),
+                               plain(row["dose_" + knob]), plain(row["frechet_reference"], 0), plain(row.get("frechet_first"), 0),
+                               *heard(row), "%.0f" % row["success_" + knob][3]]))
     return lines
 
 

@@ -60,14 +60,13 @@ def test_files_are_what_the_script_writes():
 
 def test_real_music_beside_what_steers_towards_it(folder):
     presences = {"presence_" + t: 0.5 for t in TARGETS}
-    heard = "0.5,0.5,0.5,0.5"
-    (folder / "music.csv").write_text("set,n,lufs,%s\nreal,100,-19.7,%s\n" % (",".join(presences), heard))
-    (folder / "real-knobs.csv").write_text("knob,best,mean,%s\ncodec,0.7,0.6,%s\n" % (",".join("cosine_" + t for t in TARGETS), heard))
+    write(folder / "music.csv", [["real", m, v, "", "", 100] for m, v in {**presences, "lufs": -19.7}.items()])
+    (folder / "real-knobs.csv").write_text("knob,best,mean,%s\ncodec,0.7,0.6,0.5,0.5,0.5,0.5\n" % ",".join("cosine_" + t for t in TARGETS))
     rows = [["free", m, v, v, v, 200] for m, v in {**presences, "success_real": 0.2, "success_half_real": 0.4, "dose_real": 0, "lufs": -24,
                                                   "frechet_reference": 128}.items()]
     write(folder / "real.csv", rows)
     lines = report.real()
-    assert lines[2:] == ["| real | | | | | | -19.7 | 50 | 50 | 50 | 50 | 100 |",
+    assert lines[2:] == ["| real |  |  |  |  |  | -19.7 | 50 | 50 | 50 | 50 | 100 |",
                          "| real: unconditioned | 20.0 ± 0.0 | 40.0 ± 0.0 | 0.0 ± 0.0 | 128 ± 0 |  | -24.0 | 50 | 50 | 50 | 50 | 200 |"]
     assert len({line.count("|") for line in lines}) == 1
     assert report.told()[2] == "| real music or the same through the codec | 70.0 | 60.0 | 0.50 | 0.50 | 0.50 | 0.50 |"
