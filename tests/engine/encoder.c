@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The codec's encoder comes when the first clip is heard: memory grows then and not again, many
  * threads may be the first, and other files than those of the model are refused. */
-#include "../common.h"
+#include "open.h"
 
 #include <pthread.h>
 #include <sys/stat.h>
@@ -48,15 +48,6 @@ static int remove_model(void **state)
     return rmdir(folder);
 }
 
-static smitin_engine *open_model(const char *path)
-{
-    smitin_engine *engine = NULL;
-    smitin_engine_options options = smitin_engine_defaults();
-    options.threads = 1;
-    ASSERT_OK(smitin_engine_open(&engine, path, &options, &error));
-    return engine;
-}
-
 static uint64_t bytes_of(const smitin_engine *engine)
 {
     smitin_model_info info;
@@ -68,7 +59,7 @@ static void comes_once(void **state)
 {
     (void)state;
     static int32_t codes[2][CODES];
-    smitin_engine *engine = open_model(folder);
+    smitin_engine *engine = open_engine(folder, 1);
     const uint64_t before = bytes_of(engine);
     ASSERT_OK(smitin_engine_encode(engine, samples, SAMPLES, codes[0], CODES, &error));
     const uint64_t after = bytes_of(engine);
@@ -98,7 +89,7 @@ static void many_are_first(void **state)
     (void)state;
     static first_use uses[THREADS];
     pthread_t threads[THREADS];
-    smitin_engine *engine = open_model(folder);
+    smitin_engine *engine = open_engine(folder, 1);
     for (int i = 0; i < THREADS; i++) {
         uses[i].engine = engine;
         assert_int_equal(pthread_create(&threads[i], NULL, use, &uses[i]), 0);
@@ -115,7 +106,7 @@ static void other_files_are_refused(void **state)
 {
     (void)state;
     static int32_t codes[CODES];
-    smitin_engine *engine = open_model(folder);
+    smitin_engine *engine = open_engine(folder, 1);
     char kept[200];
     snprintf(kept, sizeof kept, "%s.kept", weights);
     assert_int_equal(rename(weights, kept), 0);

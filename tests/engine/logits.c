@@ -2,7 +2,7 @@
 /* Logits of known codes: the greedy codes of a session are the likeliest ones, in every kind of
  * model, with a text and without; clips do not hear each other. tests/engine/mini.c compares with
  * transformers. */
-#include "../common.h"
+#include "open.h"
 
 enum { FRAMES = 24, MOST = 8 * FRAMES, CLIPS = 10 };
 
@@ -14,10 +14,8 @@ static smitin_model_info info;
 static void open_variant(const char *name)
 {
     char path[1024];
-    smitin_engine_options options = smitin_engine_defaults();
-    options.threads = 2;
     snprintf(path, sizeof path, GOLDEN "/%s", name);
-    ASSERT_OK(smitin_engine_open(&engine, path, &options, &error));
+    engine = open_engine(path, 2);
     smitin_engine_info(engine, &info);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading audio while it is made: together the reads are the audio of the whole piece, bit for bit.
  */
-#include "../common.h"
+#include "open.h"
 
 #include <malloc.h>
 
@@ -19,9 +19,7 @@ typedef struct band {
 static void open_band(band *b)
 {
     memset(b, 0, sizeof *b);
-    smitin_engine_options options = smitin_engine_defaults();
-    options.threads = 2;
-    ASSERT_OK(smitin_engine_open(&b->engine, TINY_MODEL, &options, &error));
+    b->engine = open_engine(TINY_MODEL, 2);
     smitin_model_info info;
     smitin_engine_info(b->engine, &info);
     assert_int_equal(info.hop, HOP);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The public API on a tiny model with random weights: what a program that uses the library relies
  * on. */
-#include "../common.h"
+#include "open.h"
 
 #include <malloc.h>
 
@@ -13,15 +13,6 @@
 #define MODEL TINY_MODEL
 
 static smitin_error error;
-
-static smitin_engine *open_tiny(int threads)
-{
-    smitin_engine *engine = NULL;
-    smitin_engine_options options = smitin_engine_defaults();
-    options.threads = threads;
-    ASSERT_OK(smitin_engine_open(&engine, MODEL, &options, &error));
-    return engine;
-}
 
 static smitin_session *new_session(const smitin_engine *engine, int frames, int pieces,
                                    uint64_t seed)
@@ -153,7 +144,7 @@ static void test_open_refuses(void **state)
 static void test_info(void **state)
 {
     (void)state;
-    smitin_engine *engine = open_tiny(1);
+    smitin_engine *engine = open_engine(MODEL, 1);
     smitin_model_info info;
     smitin_engine_info(engine, &info);
     assert_int_equal(info.layers, 3);
@@ -169,7 +160,7 @@ static void test_info(void **state)
 static void test_same_seed_same_codes(void **state)
 {
     (void)state;
-    smitin_engine *one = open_tiny(1), *three = open_tiny(3);
+    smitin_engine *one = open_engine(MODEL, 1), *three = open_engine(MODEL, 3);
     size_t count = 0;
     int32_t *a = run_codes(one, 11, &count), *b = run_codes(three, 11, &count),
             *c = run_codes(one, 12, &count);
@@ -185,7 +176,7 @@ static void test_same_seed_same_codes(void **state)
 static void test_pieces_are_runs_with_consecutive_seeds(void **state)
 {
     (void)state;
-    smitin_engine *engine = open_tiny(2);
+    smitin_engine *engine = open_engine(MODEL, 2);
     smitin_session *session = new_session(engine, 40, 3, 20);
     ASSERT_OK(smitin_session_run(session, NULL, NULL, &error));
     for (int piece = 0; piece < 3; piece++) {
@@ -203,7 +194,7 @@ static void test_pieces_are_runs_with_consecutive_seeds(void **state)
 static void test_continuation_keeps_its_prompt(void **state)
 {
     (void)state;
-    smitin_engine *engine = open_tiny(1);
+    smitin_engine *engine = open_engine(MODEL, 1);
     float clip[12 * 40];
     int32_t prompt[4 * 12];
     for (int i = 0; i < 12 * 40; i++) clip[i] = 0.5f * (float)sin(0.05 * i);
@@ -227,7 +218,7 @@ static void test_continuation_keeps_its_prompt(void **state)
 static void test_prompts_are_checked(void **state)
 {
     (void)state;
-    smitin_engine *engine = open_tiny(1);
+    smitin_engine *engine = open_engine(MODEL, 1);
     smitin_session *session = new_session(engine, 10, 2, 1);
     float clip[40 * 12] = {0};
     ASSERT_FAILS(smitin_session_set_audio(session, 0, clip, 0, &error), SMITIN_ERROR_ARGUMENT,
@@ -302,7 +293,7 @@ static void run_text(const smitin_engine *engine, const char *text, double guida
 static void test_text_and_guidance(void **state)
 {
     (void)state;
-    smitin_engine *engine = open_tiny(2);
+    smitin_engine *engine = open_engine(MODEL, 2);
     static int32_t none[2][4 * 30], jazz[2][4 * 30], again[2][4 * 30], rock[2][4 * 30],
         single[2][4 * 30];
     run_text(engine, "", 3.0, none);
@@ -343,7 +334,7 @@ static void test_texts_of_any_length_side_by_side(void **state)
 {
     (void)state;
     static const char *const texts[] = {"jazz", "a slow and very calm piece with piano and bass"};
-    smitin_engine *engine = open_tiny(2);
+    smitin_engine *engine = open_engine(MODEL, 2);
     for (int i = 0; i < 2; i++) {
         int32_t alone[4 * 30], first[4 * 30], last[4 * 30];
         run_beside(engine, texts[i], 0, texts[i], alone);
@@ -359,7 +350,7 @@ static void test_texts_of_any_length_side_by_side(void **state)
 static void test_empty_and_blank_texts(void **state)
 {
     (void)state;
-    smitin_engine *engine = open_tiny(2);
+    smitin_engine *engine = open_engine(MODEL, 2);
     static int32_t none[2][4 * 30], strong[2][4 * 30], off[2][4 * 30], blank[2][4 * 30];
     run_text(engine, "", 3.0, none);
     run_text(engine, "", 10.0, strong);
@@ -375,7 +366,7 @@ static void test_empty_and_blank_texts(void **state)
 static void test_stop_and_end(void **state)
 {
     (void)state;
-    smitin_engine *engine = open_tiny(1);
+    smitin_engine *engine = open_engine(MODEL, 1);
     smitin_session *session = new_session(engine, 20, 1, 1);
     bool done = false;
     for (int i = 0; i < 10; i++) ASSERT_OK(smitin_session_step(session, &done, &error));
@@ -393,7 +384,7 @@ static void test_stop_and_end(void **state)
 static void test_zero_knob_changes_nothing(void **state)
 {
     (void)state;
-    smitin_engine *engine = open_tiny(2);
+    smitin_engine *engine = open_engine(MODEL, 2);
     smitin_knob *knob = NULL;
     ASSERT_OK(smitin_knob_load(&knob, make_knob(engine, NULL), &error));
     size_t count = 0;
@@ -419,7 +410,7 @@ static void test_zero_knob_changes_nothing(void **state)
 static void test_knob_of_another_model(void **state)
 {
     (void)state;
-    smitin_engine *engine = open_tiny(1);
+    smitin_engine *engine = open_engine(MODEL, 1);
     smitin_knob *knob = NULL;
     ASSERT_OK(smitin_knob_load(
         &knob,
@@ -439,7 +430,7 @@ static void test_knob_of_another_model(void **state)
 static void test_steps_take_no_memory(void **state)
 {
     (void)state;
-    smitin_engine *engine = open_tiny(1);
+    smitin_engine *engine = open_engine(MODEL, 1);
     smitin_knob *knob = NULL;
     ASSERT_OK(smitin_knob_load(&knob, make_knob(engine, NULL), &error));
     smitin_session *session = new_session(engine, 40, 2, 1);
@@ -457,7 +448,7 @@ static void test_steps_take_no_memory(void **state)
 static void test_turning_while_playing(void **state)
 {
     (void)state;
-    smitin_engine *engine = open_tiny(1);
+    smitin_engine *engine = open_engine(MODEL, 1);
     smitin_knob *knob = NULL;
     ASSERT_OK(smitin_knob_load(&knob, make_knob(engine, NULL), &error));
     smitin_session *session = new_session(engine, 40, 1, 1);
@@ -489,7 +480,7 @@ static void test_turning_while_playing(void **state)
 static void test_a_failed_step_leaves_whole_frames(void **state)
 {
     (void)state;
-    smitin_engine *engine = open_tiny(1);
+    smitin_engine *engine = open_engine(MODEL, 1);
     smitin_knob *knob = NULL;
     ASSERT_OK(smitin_knob_load(&knob, make_knob(engine, NULL), &error));
     smitin_session *session = new_session(engine, 40, 1, 1);
@@ -524,108 +515,6 @@ static void test_a_failed_step_leaves_whole_frames(void **state)
     smitin_engine_free(engine);
 }
 
-static void test_heads(void **state)
-{
-    (void)state;
-    smitin_engine *engine = open_tiny(2);
-    enum { CLIPS = 10, SAMPLES = 40 * 8 };
-    static float clips[CLIPS * SAMPLES], together[CLIPS * 96], again[CLIPS * 96], alone[96];
-    for (int i = 0; i < CLIPS * SAMPLES; i++)
-        clips[i] = 0.4f * (float)sin(0.01 * i * (1 + i / SAMPLES));
-    ASSERT_OK(smitin_engine_heads(engine, clips, CLIPS, SAMPLES, together, &error));
-    for (int i = 0; i < CLIPS; i++) {
-        ASSERT_OK(smitin_engine_heads(engine, clips + i * SAMPLES, 1, SAMPLES, alone, &error));
-        assert_memory_equal(alone, together + i * 96, sizeof alone);
-    }
-    ASSERT_FAILS(smitin_engine_heads(engine, clips, 0, SAMPLES, together, &error),
-                 SMITIN_ERROR_ARGUMENT, "one clip");
-    ASSERT_OK(smitin_engine_mean_heads(engine, clips, CLIPS, SAMPLES, 1, again, &error));
-    assert_memory_equal(again, together, sizeof again);
-    ASSERT_FAILS(smitin_engine_mean_heads(engine, clips, 1, SAMPLES, 9, alone, &error),
-                 SMITIN_ERROR_ARGUMENT, "last 9 steps");
-    ASSERT_FAILS(smitin_engine_mean_heads(engine, clips, 1, SAMPLES, 0, alone, &error),
-                 SMITIN_ERROR_ARGUMENT, "last 0 steps");
-    smitin_engine_free(engine);
-}
-
-typedef struct columns_seen {
-    double sum[96]; /* [L, H * D], of the last `wanted` columns */
-    int wanted;
-} columns_seen;
-
-static bool see_all(void *user, const sm_tap_site *site)
-{
-    (void)user, (void)site;
-    return true;
-}
-
-static void see_columns(void *user, const sm_tap_site *site, float *z)
-{
-    columns_seen *seen = user;
-    for (int t = site->columns - seen->wanted; t < site->columns; t++)
-        for (int i = 0; i < 32; i++) seen->sum[site->layer * 32 + i] += (double)z[t * 32 + i];
-}
-
-/* The mean of what the last columns show, from the model itself. */
-static void test_mean_heads(void **state)
-{
-    (void)state;
-    smitin_engine *engine = open_tiny(1);
-    enum { FRAMES = 8, SAMPLES = 40 * FRAMES, K = 4, WANTED = 5 };
-    float clip[SAMPLES], z[96];
-    int32_t codes[K * FRAMES], cells[K * (FRAMES + K)];
-    for (int i = 0; i < SAMPLES; i++) clip[i] = 0.4f * (float)sin(0.02 * i + 1e-4 * i * i);
-    ASSERT_OK(smitin_engine_mean_heads(engine, clip, 1, SAMPLES, WANTED, z, &error));
-
-    ASSERT_OK(smitin_engine_encode(engine, clip, SAMPLES, codes, K * FRAMES, &error));
-    sm_delay grid;
-    sm_delay_init(&grid, FRAMES, K, 1, 64, cells);
-    sm_delay_prompt(&grid, codes, FRAMES, FRAMES);
-    sm_lm_state *lm = NULL;
-    const sm_lm_state_options options = {
-        .rows = 1, .max_columns = FRAMES + 1, .max_batch = FRAMES + 1, .cache = engine->cache};
-    ASSERT_OK(sm_lm_state_new(&lm, engine->lm, &options, &error));
-    columns_seen seen = {.wanted = WANTED};
-    const sm_tap tap = {.user = &seen, .wants = see_all, .visit = see_columns};
-    sm_lm_forward(lm, engine->kernels, engine->pool, cells, FRAMES + 1, &tap, 1, NULL, NULL);
-    /* Five floats of up to some units are added and divided: half a dozen roundings. */
-    for (int i = 0; i < 96; i++) ASSERT_NEAR(z[i], seen.sum[i] / WANTED, 2e-6);
-    sm_lm_state_free(lm);
-    smitin_engine_free(engine);
-}
-
-/* A codec's latents: those of the reference (tests/golden/make_codec.py), and room that is too
- * small. */
-static void test_latents(void **state)
-{
-    (void)state;
-    enum { COUNT = 1013, FRAMES = 26, WIDTH = 16 };
-    smitin_engine *engine = open_tiny(2);
-    smitin_model_info info;
-    smitin_engine_info(engine, &info);
-    assert_int_equal(info.latent_size, WIDTH);
-    sm_safetensors *golden = NULL;
-    ASSERT_OK(sm_safetensors_open(&golden, MODEL "/codec_golden.safetensors", &error));
-    float samples[COUNT], expected[FRAMES * WIDTH], latents[FRAMES * WIDTH];
-    const sm_tensor *x = sm_safetensors_find(golden, "samples_1013"),
-                    *y = sm_safetensors_find(golden, "latents_1013");
-    assert_true(x != NULL && y != NULL);
-    ASSERT_OK(sm_tensor_to_f32(x, 0, COUNT, samples, &error));
-    ASSERT_OK(sm_tensor_to_f32(y, 0, FRAMES * WIDTH, expected, &error));
-    ASSERT_OK(smitin_engine_latents(engine, samples, COUNT, latents, FRAMES * WIDTH, &error));
-    /* As tests/codec/codec.c: f32 sums in another order. */
-    for (int i = 0; i < FRAMES * WIDTH; i++) ASSERT_NEAR(latents[i], expected[i], 2e-5);
-    ASSERT_FAILS(smitin_engine_latents(engine, samples, COUNT, latents, FRAMES * WIDTH - 1, &error),
-                 SMITIN_ERROR_ARGUMENT, "26 frames");
-    ASSERT_FAILS(smitin_engine_latents(engine, samples, 0, latents, FRAMES * WIDTH, &error),
-                 SMITIN_ERROR_ARGUMENT, "0 samples");
-    samples[5] = NAN;
-    ASSERT_FAILS(smitin_engine_latents(engine, samples, COUNT, latents, FRAMES * WIDTH, &error),
-                 SMITIN_ERROR_ARGUMENT, "sample 5");
-    sm_safetensors_close(golden);
-    smitin_engine_free(engine);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -644,9 +533,6 @@ int main(void)
         cmocka_unit_test(test_steps_take_no_memory),
         cmocka_unit_test(test_turning_while_playing),
         cmocka_unit_test(test_a_failed_step_leaves_whole_frames),
-        cmocka_unit_test(test_heads),
-        cmocka_unit_test(test_latents),
-        cmocka_unit_test(test_mean_heads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
