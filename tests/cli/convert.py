@@ -6,16 +6,13 @@ import math
 import pathlib
 import signal
 import struct
-import subprocess
 import sys
-import time
 import unittest
 
 import terminal
-from terminal import smitin, tone, write_wav
+from terminal import MINI, smitin, tone, write_wav
 
 MODEL = pathlib.Path(terminal.MODEL)
-MINI = pathlib.Path(__file__).resolve().parents[2] / "models" / "mini"
 NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 LEVELS = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113]  # of IQ4_NL
 
@@ -186,14 +183,10 @@ class Convert(terminal.Case):
         """An interrupt amid the writing leaves neither the file nor a part of it. The tiny model is written too soon."""
         for number in (signal.SIGINT, signal.SIGTERM):
             with self.subTest(number):
-                process = subprocess.Popen([terminal.SMITIN, "convert", "-m", MINI, "-q", "q4", "-t", "1", "-o", "m.gguf"],
-                                           cwd=self.folder, stderr=subprocess.PIPE)
-                while not any(self.folder.iterdir()) and process.poll() is None:
-                    time.sleep(0.001)
-                process.send_signal(number)
-                _, errors = process.communicate(timeout=60)
-                self.assertEqual(process.returncode, 128 + number, errors)
-                self.assertIn(b"interrupted", errors)
+                code, said = self.signal_when(lambda process: any(self.folder.iterdir()), number,
+                                              "convert", "-m", MINI, "-q", "q4", "-t", "1", "-o", "m.gguf")
+                self.assertEqual(code, 128 + number, said)
+                self.assertIn("interrupted", " ".join(said))
                 self.assert_left()
 
     def test_refusals(self):

@@ -8,7 +8,6 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 import unittest
 import wave
 
@@ -33,17 +32,7 @@ class Generate(Case):
 
     def interrupt(self, arguments, number, is_time):
         """Begin to generate with the mini model, send a signal when it is time; exit code and message."""
-        process = subprocess.Popen([SMITIN, "generate", "-m", MINI, "-t", "1", *map(str, arguments)], cwd=self.folder,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        until = time.time() + 300  # sanitizers on a busy machine take more than one minute to a piece
-        while not is_time(process) and process.poll() is None:
-            if time.time() > until:
-                process.kill()
-                self.fail("the time to send the signal never came")
-            time.sleep(0.001)
-        process.send_signal(number)
-        _, errors = process.communicate(timeout=60)
-        return process.returncode, errors.decode().splitlines()
+        return self.signal_when(is_time, number, "generate", "-m", MINI, "-t", "1", *arguments)
 
     def test_interrupt(self):
         """While music is made, decoded or played: one message, the signal's exit code, and nothing half-written."""

@@ -5,14 +5,12 @@ import csv
 import json
 import pathlib
 import signal
-import subprocess
 import sys
-import time
 import unittest
 import wave
 
 sys.dont_write_bytecode = True
-from terminal import MODEL, RATE, SMITIN, Case, smitin, tone, write_wav  # noqa: E402
+from terminal import MODEL, RATE, Case, smitin, tone, write_wav  # noqa: E402
 
 
 class Knobs(Case):
@@ -203,13 +201,8 @@ class Knobs(Case):
 
     def kill_training_at(self, name):
         """Begin to train a knob, and kill it as soon as its store holds `name`."""
-        process = subprocess.Popen([SMITIN, *self.long_training], cwd=self.folder, stderr=subprocess.PIPE)
-        until = time.time() + 60
-        while not (self.folder / "low.knob.partial" / name).exists() and process.poll() is None and time.time() < until:
-            time.sleep(0.0005)
-        process.send_signal(signal.SIGKILL)
-        errors = process.communicate()[1]
-        self.assertEqual(process.returncode, -signal.SIGKILL, errors)
+        code, said = self.signal_when(lambda process: (self.folder / "low.knob.partial" / name).exists(), signal.SIGKILL, *self.long_training)
+        self.assertEqual(code, -signal.SIGKILL, said)
 
     long_training = ["knob", "train", "-m", MODEL, "--with", "with", "--without", "without", "--name", "low", "-t", "1",
                      "--clip-seconds", "0.2", "--pairs", "60", "--calibrate-pieces", "4", "--calibrate-seconds", "4"]

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import wave
 
@@ -42,6 +43,20 @@ class Folder(unittest.TestCase):
 
     def tearDown(self):
         self.temporary.cleanup()
+
+    def signal_when(self, is_time, number, *arguments):
+        """Start the program and send it a signal when it is time (is_time(process)), unless it ends before; exit code and
+        what it said."""
+        process = subprocess.Popen([SMITIN, *map(str, arguments)], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        until = time.time() + 300  # sanitizers on a busy machine take more than one minute to a piece
+        while not is_time(process) and process.poll() is None:
+            if time.time() > until:
+                process.kill()
+                self.fail("the time to send the signal never came")
+            time.sleep(0.0005)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+        return process.returncode, errors.decode().splitlines()
 
 
 class Case(Folder):
