@@ -13,51 +13,66 @@ void sm_guide(float *cond, const float *uncond, float scale, int n)
     for (int i = 0; i < n; i++) cond[i] = uncond[i] + scale * (cond[i] - uncond[i]);
 }
 
+/* A number as an integer that keeps the order; NaN lies outside the infinities. */
+static int32_t key_of(float x)
+{
+    int32_t bits;
+    x += 0.0f; /* one zero */
+    memcpy(&bits, &x, sizeof bits);
+    return bits >= 0 ? bits : bits ^ INT32_MAX;
+}
+
+typedef struct span {
+    int32_t low, high;
+} span;
+
+/* keys[n] of the logits; the span of them. */
+static span rank(const float *logits, int n, int32_t *keys)
+{
+    for (int i = 0; i < n; i++) keys[i] = key_of(logits[i]);
+    span all = {keys[0], keys[0]};
+    for (int i = 0; i < n; i++) {
+        all.low = keys[i] < all.low ? keys[i] : all.low;
+        all.high = keys[i] > all.high ? keys[i] : all.high;
+    }
+    return all;
+}
+
 /* The first index of the largest logit; -1 when a logit is NaN or the largest is not finite. */
-static int greatest(const float *logits, int n)
+static int greatest(const int32_t *keys, span all)
 {
     int best = 0;
-    for (int i = 0; i < n; i++) {
-        if (isnan(logits[i])) return -1;
-        if (logits[i] > logits[best]) best = i;
-    }
-    return isfinite(logits[best]) ? best : -1;
+    if (all.low < key_of(-INFINITY) || all.high >= key_of(INFINITY) ||
+        all.high == key_of(-INFINITY))
+        return -1;
+    while (keys[best] != all.high) best++;
+    return best;
 }
 
-static void swap(float *values, int a, int b)
+/* Leave the indices of the `k` largest keys, and of ties with the k-th, in their order in place of
+ * the keys; returns how many. Halves the span until as many are above its middle: counting is a few
+ * instructions for many keys, and unlike sorting has no branches to guess. */
+static int keep_largest(int32_t *keys, int n, int k, span all)
 {
-    float value = values[a];
-    values[a] = values[b];
-    values[b] = value;
-}
-
-/* The k-th largest (k from 1) of values[n]; reorders them. Hoare's quickselect, the pivot the
- * median of three. */
-static float kth_largest(float *values, int n, int k)
-{
-    int low = 0, high = n - 1, wanted = k - 1;
-    while (low < high) {
-        int middle = low + (high - low) / 2;
-        if (values[middle] > values[low]) swap(values, middle, low);
-        if (values[high] > values[low]) swap(values, high, low);
-        if (values[high] > values[middle]) swap(values, high, middle);
-        float pivot = values[middle];
-        int i = low, j = high;
-        while (i <= j) {
-            while (values[i] > pivot) i++;
-            while (values[j] < pivot) j--;
-            if (i <= j) swap(values, i++, j--);
-        }
-        /* Now low..j >= pivot >= i..high, and what lies between j and i equals the pivot. */
-        if (wanted <= j) {
-            high = j;
-        } else if (wanted >= i) {
-            low = i;
+    int above = n;
+    while (all.low < all.high && above != k) {
+        const int32_t middle = (int32_t)((int64_t)all.low + ((int64_t)all.high - all.low + 1) / 2);
+        int count = 0;
+        for (int i = 0; i < n; i++) count += keys[i] >= middle;
+        if (count >= k) {
+            all.low = middle;
+            above = count;
         } else {
-            return pivot;
+            all.high = middle - 1;
         }
     }
-    return values[wanted];
+    int kept = 0;
+    for (int i = 0; i < n; i++) {
+        const bool stays = keys[i] >= all.low;
+        keys[kept] = i; /* kept <= i: the key has been read */
+        kept += stays;
+    }
+    return kept;
 }
 
 /* Whether token a comes before token b in descending order, the smaller index first on ties. */
@@ -117,22 +132,23 @@ static int draw(const float *weights, int n, double total, double uniform)
 int sm_sample(const float *logits, int n, const sm_sampling *sampling, double uniform,
               float *scratch, int32_t *order)
 {
-    int best = greatest(logits, n);
+    const span all = rank(logits, n, order);
+    const int best = greatest(order, all);
     if (best < 0 || !(sampling->temperature > 0.0)) return best;
 
-    bool nucleus = sampling->top_p > 0.0;
-    float threshold = -INFINITY;
-    if (!nucleus && sampling->top_k > 0 && sampling->top_k < n) {
-        memcpy(scratch, logits, (size_t)n * sizeof *scratch);
-        threshold = kth_largest(scratch, n, sampling->top_k);
-    }
-
+    const bool nucleus = sampling->top_p > 0.0;
+    const int k = !nucleus && sampling->top_k > 0 && sampling->top_k < n ? sampling->top_k : n;
+    const int kept = keep_largest(order, n, k, all);
     double total = 0.0;
-    for (int i = 0; i < n; i++) {
-        double scaled = ((double)logits[i] - (double)logits[best]) / sampling->temperature;
-        scratch[i] = logits[i] >= threshold ? expf((float)scaled) : 0.0f;
+    for (int i = 0; i < kept; i++) {
+        const double above = (double)logits[order[i]] - (double)logits[best];
+        scratch[i] = expf((float)(above / sampling->temperature));
         total += (double)scratch[i];
     }
-    if (nucleus) total = keep_nucleus(logits, scratch, n, total, sampling->top_p, order);
-    return draw(scratch, n, total, uniform);
+    if (nucleus) { /* all are kept, so that places are tokens */
+        total = keep_nucleus(logits, scratch, n, total, sampling->top_p, order);
+        return draw(scratch, n, total, uniform);
+    }
+    const int drawn = draw(scratch, kept, total, uniform);
+    return drawn < 0 ? -1 : order[drawn];
 }
