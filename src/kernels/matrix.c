@@ -92,7 +92,7 @@ void sm_matrix_read(float *out, const sm_matrix *w, int n, int first, int count)
         return;
     case SM_FORMAT_Q8:
     case SM_FORMAT_Q4:
-        for (int i = 0; i < count; i++) out[i] = sm_packed_at(&packed, n, first + i);
+        sm_packed_read(out, &packed, n, first, count);
         return;
     }
 }

@@ -252,10 +252,32 @@ float sm_packed_at(const sm_packed *w, int n, int m)
     return scale * (float)sm_q4_values[inside < half ? both & 15 : both >> 4];
 }
 
-void sm_unpack(float *out, const sm_packed *w, int n0, int n1)
+/* The whole numbers of output n in the block whose codes these are. */
+static void block_levels(int8_t level[SM_BLOCK], const uint8_t *codes, sm_format format, int n)
 {
-    for (int n = n0; n < n1; n++) {
-        for (int m = 0; m < w->M; m++) *out++ = sm_packed_at(w, n, m);
+    const int half = SM_BLOCK / 2;
+    if (format == SM_FORMAT_Q8) {
+        for (int m = 0; m < SM_BLOCK; m++) level[m] = (int8_t)(codes[place(n, m)] - 128);
+        return;
+    }
+    for (int m = 0; m < half; m++) {
+        const int both = codes[place(n, m)];
+        level[m] = sm_q4_values[both & 15];
+        level[m + half] = sm_q4_values[both >> 4];
+    }
+}
+
+void sm_packed_read(float *out, const sm_packed *w, int n, int first, int count)
+{
+    const size_t bytes = w->format == SM_FORMAT_Q8 ? Q8_BYTES : Q4_BYTES;
+    const size_t tile = (size_t)(n / SM_TILE) * sm_blocks(w->M);
+    for (int m = first, end = first + count; m < end;) {
+        int8_t level[SM_BLOCK];
+        const size_t at = tile + (size_t)(m / SM_BLOCK);
+        const int next = (m / SM_BLOCK + 1) * SM_BLOCK, stop = next < end ? next : end;
+        const float scale = sm_f16_to_f32(w->scales[at * SM_TILE + (size_t)(n % SM_TILE)]);
+        block_levels(level, w->codes + at * bytes, w->format, n);
+        for (; m < stop; m++) *out++ = scale * (float)level[m % SM_BLOCK];
     }
 }
 

@@ -90,8 +90,8 @@ smitin_status sm_pack(uint8_t *codes, uint16_t *scales, sm_format format, const 
 
 /* Weight w[n][m] as it is stored; n < N, m < M. */
 float sm_packed_at(const sm_packed *w, int n, int m);
-/* Outputs n0..n1-1 as f32: out [n1 - n0, M]. */
-void sm_unpack(float *out, const sm_packed *w, int n0, int n1);
+/* out [count] = w[n][first .. first + count - 1], the same numbers */
+void sm_packed_read(float *out, const sm_packed *w, int n, int first, int count);
 
 /* Rows as GGUF has them: an output's blocks one after the other, each an f16 scale and the codes of
  * 32 inputs, 34 bytes for q8 (Q8_0) and 18 for q4 (IQ4_NL). The same numbers as in tiles. */

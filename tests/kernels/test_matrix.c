@@ -72,6 +72,10 @@ static void what_is_stored_can_be_read(void **state)
                     float one = 0.0f;
                     sm_matrix_read(&one, &s.w, n, m, 1);
                     assert_true(one == row[m]);
+                    if (sm_format_packed(s.w.format)) {
+                        const sm_packed packed = sm_matrix_packed(&s.w);
+                        assert_true(one == sm_packed_at(&packed, n, m));
+                    }
                 }
             }
             drop(&s);

@@ -158,7 +158,7 @@ static double relative_error(const layer *l)
     float *row = malloc((size_t)M * sizeof *row);
     assert_non_null(row);
     for (int n = 0; n < N; n++) {
-        sm_unpack(row, &l->packed, n, n + 1);
+        sm_packed_read(row, &l->packed, n, 0, l->packed.M);
         for (int m = 0; m < M; m++) {
             const double w = (double)l->w.data[(size_t)n * (size_t)M + (size_t)m];
             error += (w - (double)row[m]) * (w - (double)row[m]);
