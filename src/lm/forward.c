@@ -61,23 +61,33 @@ static void encode_place(const pass *p, int at, float *position)
 }
 
 /* x = sum_k embed[k][token_k] + position */
+static void embed_cell(const pass *p, const int32_t *cell, const float *position, float *x)
+{
+    float *row = p->state->z; /* [d], free until the first attention */
+    for (int k = 0; k < p->lm->config.codebooks; k++) {
+        assert(cell[k] >= 0 && cell[k] <= p->lm->config.vocab);
+        sm_matrix_read(row, &p->lm->embed[k], cell[k], 0, p->d);
+        for (int i = 0; i < p->d; i++) x[i] = k == 0 ? row[i] : x[i] + row[i];
+    }
+    for (int i = 0; i < p->d; i++) x[i] += position[i];
+}
+
 static void embed(const pass *p, const int32_t *tokens)
 {
-    const int K = p->lm->config.codebooks;
-    float *position = p->state->y, *row = p->state->z; /* [d] each, free until the first norm */
+    const size_t K = (size_t)p->lm->config.codebooks, T = (size_t)p->T, d = (size_t)p->d;
+    float *position = p->state->y; /* [d], free until the first norm */
     for (int t = 0; t < p->T; t++) {
         for (int r = 0; r < p->R; r++) {
-            if (r == 0 || place(p, r, t) != place(p, r - 1, t))
-                encode_place(p, place(p, r, t), position);
-            const size_t at = (size_t)r * (size_t)p->T + (size_t)t;
-            const int32_t *cell = tokens + at * (size_t)K;
-            float *x = p->state->x + at * (size_t)p->d;
-            for (int k = 0; k < K; k++) {
-                assert(cell[k] >= 0 && cell[k] <= p->lm->config.vocab);
-                sm_matrix_read(row, &p->lm->embed[k], cell[k], 0, p->d);
-                for (int i = 0; i < p->d; i++) x[i] = k == 0 ? row[i] : x[i] + row[i];
-            }
-            for (int i = 0; i < p->d; i++) x[i] += position[i];
+            const size_t at = (size_t)r * T + (size_t)t;
+            const int32_t *cell = tokens + at * K;
+            float *x = p->state->x + at * d;
+            const bool moved = r == 0 || place(p, r, t) != place(p, r - 1, t);
+            if (moved) encode_place(p, place(p, r, t), position);
+            /* The rows of one piece differ in nothing but their text. */
+            if (!moved && memcmp(cell, cell - T * K, K * sizeof *cell) == 0)
+                memcpy(x, x - T * d, d * sizeof *x);
+            else
+                embed_cell(p, cell, position, x);
         }
     }
 }
@@ -170,6 +180,13 @@ static void lap_attention(const pass *p, smitin_part part, const attend_job *job
     sm_profile_lap(p->state->profiler, part, bytes);
 }
 
+/* Heads that make a chunk, of items with `positions` to attend to. A number of the cache is read
+ * for one row alone and comes from memory: it takes as long as some four products of a matrix. */
+static int heads_grain(const pass *p, double positions)
+{
+    return sm_grain(4.0 * 2.0 * p->D * positions);
+}
+
 static void visit_taps(const pass *p, int layer)
 {
     const sm_tap_site site = {.layer = layer, .column = p->start, .columns = p->T, .rows = p->R};
@@ -217,7 +234,7 @@ static void self_attention(const pass *p, int layer)
     attend_job attend = {p, &s->cache, run, 3 * d, NULL, slots, 0};
     const double columns = (double)p->T / slots; /* of one item */
     sm_pool_run(p->crew.pool, attend_task, &attend, p->R * p->H * slots,
-                sm_grain(2.0 * p->D * (place(p, 0, 0) + 0.5 * p->T) * columns));
+                heads_grain(p, (place(p, 0, 0) + 0.5 * p->T) * columns));
     lap_attention(p, SMITIN_PART_ATTENTION, &attend, 0, p->R);
     if (p->taps_count > 0) {
         visit_taps(p, layer);
@@ -248,10 +265,10 @@ static void cross_rows(const pass *p, int layer, int first, int last)
     project(p, s->a + at, s->y + at, &w->cross_q, rows);
     lap_product(p, SMITIN_PART_CROSS_Q, &w->cross_q);
     attend_job attend = {p, &s->cross, first_run(p, layer), d, s->text, slots, first};
-    double cost = 0.0; /* of one item, on average */
-    for (int r = first; r < last; r++) cost += 2.0 * p->D * s->text[r] * p->T / slots;
+    double positions = 0.0; /* of one item of every row */
+    for (int r = first; r < last; r++) positions += (double)s->text[r] * p->T / slots;
     sm_pool_run(p->crew.pool, attend_task, &attend, (last - first) * p->H * slots,
-                sm_grain(cost / (last - first)));
+                heads_grain(p, positions / (last - first)));
     lap_attention(p, SMITIN_PART_CROSS_ATTENTION, &attend, first, last);
     project(p, s->a + at, s->z + at, &w->cross_out, rows);
     lap_product(p, SMITIN_PART_CROSS_OUT, &w->cross_out);
