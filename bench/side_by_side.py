@@ -31,7 +31,7 @@ from itertools import zip_longest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 OURS, THEIRS = ("f32", "f16", "bf16", "q8", "q4"), ("f32", "bf16", "int8")
-CACHES = ("f16", "f32", "q8")
+CACHES = ("auto", "f16", "f32", "q8")
 PLACES = (10, 250, 1000, 1500)  # frames: those of smitin bench
 TOKENS = 12  # of the text, as in smitin bench
 REAL_TIME = 50  # steps a second

@@ -189,10 +189,10 @@ static smitin_status time_rounds(bench *b, smitin_session *session, int index, d
 
 double bench_step_bytes(const bench *b, int position)
 {
-    static const double widths[] = {2.0, 4.0, 1.0}; /* of model_caches */
     const smitin_model_info *info = &b->result->info;
-    const double number = widths[b->o->model.cache];
-    const double scales = b->o->model.cache == 2 ? 4.0 * info->heads : 0.0;
+    const bool q8 = info->cache == SMITIN_CACHE_Q8;
+    const double number = q8 ? 1.0 : info->cache == SMITIN_CACHE_F32 ? 4.0 : 2.0;
+    const double scales = q8 ? 4.0 * info->heads : 0.0;
     const double cache = 2.0 * info->layers * (number * info->hidden_size + scales);
     return (double)info->step_bytes + cache * position * b->result->rows;
 }

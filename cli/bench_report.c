@@ -36,17 +36,15 @@ static void cell(int width, int digits, double value)
 void bench_print_head(const bench_run *run)
 {
     const smitin_model_info *info = &run->results[0].info;
-    printf("%s: %d layers of %d, %.0f M weights; %d row%s, cache %s, %d thread%s, which read "
-           "%.1f GB/s\n\n",
+    printf("%s: %d layers of %d, %.0f M weights; %d row%s, %d thread%s, which read %.1f GB/s\n\n",
            title(&run->o), info->layers, info->hidden_size, 1e-6 * (double)info->parameters,
-           run->results[0].rows, run->results[0].rows == 1 ? "" : "s",
-           model_caches[run->o.model.cache], run->threads, run->threads == 1 ? "" : "s",
-           1e-9 * run->read_rate);
-    printf("%-6s%9s%9s%7s |%29s%8s |%21s |%26s |%7s%10s |%14s\n", "", "weights", "resident", "load",
-           "steps a second at frame ", "mean", "a step, ms ", "GB/s read at frame 250 ", "first",
-           "prompt", "codec, x real");
-    printf("%-6s%9s%9s%7s |%8d%7d%7d%7d%8s |%7s%7s%7s |%8s%6s%12s |%7s%10s |%7s%7s\n", "", "MB",
-           "MB", "s", bench_positions[0], bench_positions[1], bench_positions[2],
+           run->results[0].rows, run->results[0].rows == 1 ? "" : "s", run->threads,
+           run->threads == 1 ? "" : "s", 1e-9 * run->read_rate);
+    printf("%-6s%5s%9s%9s%7s |%29s%8s |%21s |%26s |%7s%10s |%14s\n", "", "cache", "weights",
+           "resident", "load", "steps a second at frame ", "mean", "a step, ms ",
+           "GB/s read at frame 250 ", "first", "prompt", "codec, x real");
+    printf("%-6s%5s%9s%9s%7s |%8d%7d%7d%7d%8s |%7s%7s%7s |%8s%6s%12s |%7s%10s |%7s%7s\n", "", "",
+           "MB", "MB", "s", bench_positions[0], bench_positions[1], bench_positions[2],
            bench_positions[3], "30 s", "P50", "P95", "P99", "step", "of", "%", "sound", "frames/s",
            "decode", "encode");
 }
@@ -54,7 +52,7 @@ void bench_print_head(const bench_run *run)
 void bench_print_row(const bench_result *r)
 {
     const bench_place *at = &r->places[1];
-    printf("%-6s", r->format);
+    printf("%-6s%5s", r->format, model_caches[r->info.cache]);
     cell(9, 0, 1e-6 * (double)r->info.memory_bytes);
     cell(9, 0, 1e-6 * r->resident);
     cell(7, 1, r->load);
@@ -230,6 +228,7 @@ static json_t *result_json(const bench_run *run, const bench_result *r)
 {
     json_t *one = json_object(), *positions = json_array();
     json_object_set_new(one, "weights", json_string(r->format));
+    json_object_set_new(one, "cache", json_string(model_caches[r->info.cache]));
     put(one, "memory_bytes", (double)r->info.memory_bytes);
     put(one, "resident_bytes", r->resident);
     put(one, "load_seconds", r->load);
@@ -263,7 +262,6 @@ int bench_print_json(const bench_run *run)
     json_object_set_new(root, "parameters", json_integer((json_int_t)info->parameters));
     json_object_set_new(root, "frame_rate", json_real(info->frame_rate));
     json_object_set_new(root, "threads", json_integer(run->threads));
-    json_object_set_new(root, "cache", json_string(model_caches[run->o.model.cache]));
     json_object_set_new(root, "rows", json_integer(run->results[0].rows));
     json_object_set_new(root, "whole_run", json_boolean(run->o.full));
     put(root, "read_bytes_per_second", run->read_rate);

@@ -164,7 +164,7 @@ void progress_bar(const char *what, double done, double total)
 }
 
 const char *const model_formats[] = {"file", "f32", "f16", "bf16", "q8", "q4", NULL};
-const char *const model_caches[] = {"f16", "f32", "q8", NULL};
+const char *const model_caches[] = {"auto", "f16", "f32", "q8", NULL};
 
 const char *const model_shapes[] = {"musicgen-small", "musicgen-medium", "musicgen-large", NULL};
 
@@ -183,7 +183,7 @@ size_t model_option_specs(model_options *o, option_spec *specs, size_t capacity)
         {"-q", "--quantize", OPTION_CHOICE, &o->format, 0, 0, model_formats, "FORMAT",
          "weights in memory: file (as they are), f32, f16, bf16, q8, q4 [file]"},
         {NULL, "--cache", OPTION_CHOICE, &o->cache, 0, 0, model_caches, "FORMAT",
-         "keys and values: f16, f32, q8 [f16]"},
+         "keys and values: f16, f32, q8; auto is q8 with weights of q8 or q4, else f16 [auto]"},
         {"-t", "--threads", OPTION_INT, &o->threads, 0, 1024, NULL, "N",
          "threads; 0 is every core [0]"},
         {NULL, "--cpu-level", OPTION_TEXT, &o->cpu_level, 0, 0, NULL, "NAME",
@@ -197,12 +197,11 @@ static smitin_engine_options engine_options(const model_options *o)
     static const smitin_format formats[] = {SMITIN_FORMAT_FILE, SMITIN_FORMAT_F32,
                                             SMITIN_FORMAT_F16,  SMITIN_FORMAT_BF16,
                                             SMITIN_FORMAT_Q8,   SMITIN_FORMAT_Q4};
-    static const smitin_cache caches[] = {SMITIN_CACHE_F16, SMITIN_CACHE_F32, SMITIN_CACHE_Q8};
     smitin_engine_options options = smitin_engine_defaults();
     options.threads = o->threads;
     options.cpu_level = o->cpu_level;
     options.format = formats[o->format];
-    options.cache = caches[o->cache];
+    options.cache = (smitin_cache)o->cache;
     return options;
 }
 

@@ -36,7 +36,7 @@ void progress_bar(const char *what, double done, double total);
 typedef struct model_options {
     const char *model, *hf, *cpu_level;
     int threads;
-    int format, cache; /* indices into model_formats and model_caches */
+    int format, cache; /* indices into model_formats; into model_caches, a smitin_cache */
 } model_options;
 
 extern const char *const model_formats[], *const model_caches[]; /* NULL at the end */

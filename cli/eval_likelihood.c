@@ -336,7 +336,7 @@ static int check(likelihood_options *o, int shape, bool cache_given)
         return EXIT_USAGE;
     }
     if (shape >= 0) o->shape = model_shapes[shape];
-    if (!cache_given) o->against_cache = 1; /* f32 */
+    if (!cache_given) o->against_cache = SMITIN_CACHE_F32;
     return EXIT_DONE;
 }
 

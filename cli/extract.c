@@ -89,7 +89,7 @@ static int begin_store(extraction *e)
     model_title(e->model_path, meta.model, sizeof meta.model);
     snprintf(meta.fingerprint, sizeof meta.fingerprint, "%s", info->fingerprint);
     snprintf(meta.weights, sizeof meta.weights, "%s", model_formats[e->model->format]);
-    snprintf(meta.cache, sizeof meta.cache, "%s", model_caches[e->model->cache]);
+    snprintf(meta.cache, sizeof meta.cache, "%s", model_caches[info->cache]);
     const smitin_status status =
         sm_store_begin(&e->store, e->folder, &meta, l.clips, l.clips_count, &error);
     free_lists(&l);

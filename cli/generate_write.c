@@ -198,8 +198,7 @@ static json_t *piece_json(const generate_job *job, int index, bool results)
     json_object_set_new(root, "fingerprint", json_string(job->info.fingerprint));
     if (o->model.format != 0)
         json_object_set_new(root, "weights", json_string(model_formats[o->model.format]));
-    if (o->model.cache != 0)
-        json_object_set_new(root, "cache", json_string(model_caches[o->model.cache]));
+    json_object_set_new(root, "cache", json_string(model_caches[job->info.cache]));
     json_object_set_new(root, "prompt", o->prompt != NULL ? json_string(o->prompt) : json_null());
     if (o->melody != NULL) {
         json_object_set_new(root, "melody", json_string(o->melody));

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Tables of what `experiments.quantised.run` has measured so far: `python -m experiments.quantised.report [OUT]`."""
+"""Tables of what `python -m experiments.quantised.run` has measured so far."""
 
+import argparse
 import csv
 import json
 import os
@@ -148,7 +149,10 @@ def pieces(base, kind):
 
 
 def main():
-    out = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(os.environ.get("SMITIN_TRAIN", "work")) / "quantised"
+    top = argparse.ArgumentParser(description=__doc__)
+    top.add_argument("out", nargs="?", type=pathlib.Path, metavar="OUT", default=pathlib.Path(os.environ.get("SMITIN_TRAIN", "work")) / "quantised",
+                     help="where the measurements are [$SMITIN_TRAIN/quantised or ./work/quantised]")
+    out = top.parse_args().out
     if not (out / "cells").is_dir():
         sys.exit("%s holds no measurements; make them with python -m experiments.quantised.run" % out)
     likelihood(out / "cells")

@@ -94,9 +94,12 @@ typedef enum smitin_format {
     SMITIN_FORMAT_Q4, /* 4 bits, likewise: 4.5 bits a weight */
 } smitin_format;
 
-/* How keys and values, the memory of a session, are kept. */
+/* How keys and values, the memory of a session, are kept. A step late in a piece waits for them
+ * more than for the weights. */
 typedef enum smitin_cache {
-    SMITIN_CACHE_F16 = 0,
+    SMITIN_CACHE_AUTO =
+        0, /* as the weights: q8 with weights of q8 or q4, which cost more, else f16 */
+    SMITIN_CACHE_F16,
     SMITIN_CACHE_F32,
     SMITIN_CACHE_Q8, /* 8 bits, and a scale for each head and position */
 } smitin_cache;
@@ -109,7 +112,7 @@ typedef struct smitin_engine_options {
     /* SMITIN_FORMAT_FILE; others are converted while loading. A GGUF file of q8 or q4 has no other.
      */
     smitin_format format;
-    smitin_cache cache; /* SMITIN_CACHE_F16 */
+    smitin_cache cache; /* SMITIN_CACHE_AUTO */
     unsigned char reserved[24];
 } smitin_engine_options;
 
@@ -183,6 +186,7 @@ typedef struct smitin_model_info {
     /* Of linear layers: as it was asked for; of a GGUF file as it has them; SMITIN_FORMAT_FILE for
      * a directory's own. */
     smitin_format format;
+    smitin_cache cache;   /* of sessions; never SMITIN_CACHE_AUTO */
     uint64_t step_bytes;  /* of these, what one decoding step with text reads */
     char fingerprint[65]; /* hexadecimal SHA-256 of the decoder's contents, equal for every weight
                              format */

@@ -74,9 +74,18 @@ static const sm_format formats[] = {
     [SMITIN_FORMAT_F16] = SM_FORMAT_F16,  [SMITIN_FORMAT_BF16] = SM_FORMAT_BF16,
     [SMITIN_FORMAT_Q8] = SM_FORMAT_Q8,    [SMITIN_FORMAT_Q4] = SM_FORMAT_Q4};
 
+static const sm_format caches[] = {[SMITIN_CACHE_F16] = SM_FORMAT_F16,
+                                   [SMITIN_CACHE_F32] = SM_FORMAT_F32,
+                                   [SMITIN_CACHE_Q8] = SM_FORMAT_Q8};
+
 sm_format sm_engine_format(smitin_format format)
 {
     return formats[format];
+}
+
+sm_format sm_engine_cache(const smitin_engine *engine)
+{
+    return caches[engine->cache];
 }
 
 smitin_status sm_engine_bind(sm_t5 **t5, sm_codec **codec, sm_lm **lm,
@@ -109,13 +118,17 @@ void sm_engine_tidy(void)
 }
 
 /* Bind with `binder`, which knows where the weights come from. */
+/* Behind weights of 8 or 4 bits, 8 bits of keys and values cannot be told from 16. */
+static smitin_cache choose_cache(smitin_cache wanted, smitin_format weights)
+{
+    if (wanted != SMITIN_CACHE_AUTO) return wanted;
+    return sm_format_packed(formats[weights]) ? SMITIN_CACHE_Q8 : SMITIN_CACHE_F16;
+}
+
 static smitin_status bind_model(smitin_engine *engine, sm_binder *binder,
                                 const smitin_engine_options *options, smitin_error *error)
 {
-    static const sm_format caches[] = {[SMITIN_CACHE_F16] = SM_FORMAT_F16,
-                                       [SMITIN_CACHE_F32] = SM_FORMAT_F32,
-                                       [SMITIN_CACHE_Q8] = SM_FORMAT_Q8};
-    engine->cache = caches[options->cache];
+    engine->cache = choose_cache(options->cache, engine->format);
     binder->pool = engine->pool;
     binder->as_file = engine->format == SMITIN_FORMAT_FILE;
     binder->format = formats[engine->format];
@@ -279,6 +292,7 @@ void smitin_engine_info(const smitin_engine *engine, smitin_model_info *info)
     info->parameters = engine->parameters;
     info->memory_bytes = sm_arena_bytes(engine->arena) + sm_encoder_bytes(engine->encoder);
     info->format = engine->format;
+    info->cache = engine->cache;
     info->step_bytes = sm_lm_step_bytes(engine->lm);
     snprintf(info->fingerprint, sizeof info->fingerprint, "%s", sm_lm_fingerprint(engine->lm));
 }

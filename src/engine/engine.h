@@ -29,7 +29,7 @@ struct smitin_engine {
     sm_lm *lm;
     uint64_t parameters;
     smitin_format format; /* of linear layers: as asked, or that of a GGUF file */
-    sm_format cache;      /* of its sessions' keys and values */
+    smitin_cache cache;   /* of its sessions' keys and values; never SMITIN_CACHE_AUTO */
     char path[512];
 };
 
@@ -39,6 +39,8 @@ struct smitin_knob {
 
 /* The kernels' name of a format; that of SMITIN_FORMAT_FILE is f32. */
 sm_format sm_engine_format(smitin_format format);
+/* Of the keys and values of the engine's sessions. */
+sm_format sm_engine_cache(const smitin_engine *engine);
 /* Bind the three parts of a model, all misses reported together. */
 smitin_status sm_engine_bind(sm_t5 **t5, sm_codec **codec, sm_lm **lm,
                              const sm_model_config *config, sm_binder *binder, smitin_error *error);

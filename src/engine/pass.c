@@ -59,7 +59,7 @@ smitin_status sm_pass_fit(sm_pass *p, const struct smitin_engine *engine, size_t
                                          .max_columns = columns,
                                          .max_batch = columns,
                                          .max_text = melody && text->tokens < 1 ? 1 : text->tokens,
-                                         .cache = engine->cache};
+                                         .cache = sm_engine_cache(engine)};
     SM_TRY(sm_lm_state_new(&p->state, engine->lm, &options, error));
     condition(p, text);
     return SMITIN_OK;

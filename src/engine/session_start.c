@@ -375,7 +375,7 @@ static smitin_status new_state(smitin_session *session, sm_lm_state **state, int
                                          .max_columns = columns,
                                          .max_batch = batch < columns ? batch : columns,
                                          .max_text = longest_text > 0 || !melody ? longest_text : 1,
-                                         .cache = engine->cache};
+                                         .cache = sm_engine_cache(engine)};
     SM_TRY(sm_lm_state_new(state, engine->lm, &options, error));
     sm_session_condition(session, *state, base);
     return SMITIN_OK;

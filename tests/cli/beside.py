@@ -52,13 +52,13 @@ class Figures(unittest.TestCase):
 
     def test_ours(self):
         """The figures of smitin bench are read where they are, and its places are those of the script."""
-        args = argparse.Namespace(smitin=SMITIN, threads=1, steps=3, cache="q8")
+        args = argparse.Namespace(smitin=SMITIN, threads=1, steps=3, cache="auto")
         places, details = side_by_side.run_ours(args, MODEL, "q8")
         self.assertEqual(tuple(places), PLACES)
         self.assertGreater(places[10], 0)
         self.assertIsNone(places[1500])  # the tiny model has 253 frames
         self.assertEqual((details["threads"], details["formats"][0]["weights"]), (1, "q8"))
-        self.assertEqual(details["cache"], "q8")
+        self.assertEqual(details["formats"][0]["cache"], "q8")
         with self.assertRaisesRegex(side_by_side.Refusal, "code 3"):
             side_by_side.run_ours(args, "nowhere", "q8")
 

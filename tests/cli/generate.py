@@ -75,7 +75,7 @@ class Generate(Case):
     def test_formats(self):
         """Every format plays; the settings name it; one thread and three make the same."""
         made = {}
-        for weights, cache in (("file", "f16"), ("f32", "f32"), ("bf16", "f16"), ("q8", "q8"), ("q4", "f16")):
+        for weights, cache in (("file", "auto"), ("f32", "f32"), ("bf16", "f16"), ("q8", "auto"), ("q8", "q8"), ("q4", "f16")):
             for threads in ("1", "3"):
                 name = "-".join((weights, cache, threads))
                 result = self.generate("-s", 5, "-t", threads, "-q", weights, "--cache", cache, "-o", name + ".wav")
@@ -83,11 +83,13 @@ class Generate(Case):
                 made[name] = wave.open(str(self.folder / (name + ".wav"))).readframes(RATE)
             self.assertEqual(made[name], made["-".join((weights, cache, "1"))])
             settings = json.loads((self.folder / (name + ".json")).read_text())
-            self.assertEqual((settings.get("weights", "file"), settings.get("cache", "f16")), (weights, cache))
+            chosen = {"file": "f16", "q8": "q8"}[weights] if cache == "auto" else cache
+            self.assertEqual((settings.get("weights", "file"), settings["cache"]), (weights, chosen))
             again = smitin("generate", "--from", name + ".json", "-o", "again.wav", folder=self.folder)
             self.assertEqual(again.returncode, 0, again.stderr)
             self.assertEqual(wave.open(str(self.folder / "again.wav")).readframes(RATE), made[name])
         self.assertNotEqual(made["q4-f16-1"], made["f32-f32-1"])
+        self.assertEqual(made["q8-auto-1"], made["q8-q8-1"])
 
     def test_what_cannot_be_written_is_said_at_once(self):
         """Not after the day of music that is asked for here."""

@@ -206,6 +206,28 @@ static void a_knob_fits_every_format_and_zero_is_nothing(void **state)
     smitin_knob_free(knob);
 }
 
+static void a_cache_follows_its_weights(void **state)
+{
+    (void)state;
+    static const struct {
+        smitin_format weights;
+        smitin_cache asked, kept;
+    } cases[] = {
+        {SMITIN_FORMAT_FILE, SMITIN_CACHE_AUTO, SMITIN_CACHE_F16},
+        {SMITIN_FORMAT_F32, SMITIN_CACHE_AUTO, SMITIN_CACHE_F16},
+        {SMITIN_FORMAT_BF16, SMITIN_CACHE_AUTO, SMITIN_CACHE_F16},
+        {SMITIN_FORMAT_Q8, SMITIN_CACHE_AUTO, SMITIN_CACHE_Q8},
+        {SMITIN_FORMAT_Q4, SMITIN_CACHE_AUTO, SMITIN_CACHE_Q8},
+        {SMITIN_FORMAT_Q4, SMITIN_CACHE_F16, SMITIN_CACHE_F16},
+        {SMITIN_FORMAT_F32, SMITIN_CACHE_Q8, SMITIN_CACHE_Q8},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        smitin_engine *engine = open_as(cases[i].weights, cases[i].asked, 1);
+        assert_int_equal(info_of(engine).cache, cases[i].kept);
+        smitin_engine_free(engine);
+    }
+}
+
 static void formats_out_of_range_are_refused(void **state)
 {
     (void)state;
@@ -282,6 +304,7 @@ int main(void)
         cmocka_unit_test(what_loses_nothing_plays_the_same),
         cmocka_unit_test(memory_drops),
         cmocka_unit_test(a_knob_fits_every_format_and_zero_is_nothing),
+        cmocka_unit_test(a_cache_follows_its_weights),
         cmocka_unit_test(formats_out_of_range_are_refused),
         cmocka_unit_test(tokens_are_the_text_they_spell),
         cmocka_unit_test(unknown_shapes_are_refused),

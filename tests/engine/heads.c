@@ -68,8 +68,10 @@ static void test_mean_heads(void **state)
     sm_delay_init(&grid, FRAMES, K, 1, 64, cells);
     sm_delay_prompt(&grid, codes, FRAMES, FRAMES);
     sm_lm_state *lm = NULL;
-    const sm_lm_state_options options = {
-        .rows = 1, .max_columns = FRAMES + 1, .max_batch = FRAMES + 1, .cache = engine->cache};
+    const sm_lm_state_options options = {.rows = 1,
+                                         .max_columns = FRAMES + 1,
+                                         .max_batch = FRAMES + 1,
+                                         .cache = sm_engine_cache(engine)};
     ASSERT_OK(sm_lm_state_new(&lm, engine->lm, &options, &error));
     columns_seen seen = {.wanted = WANTED};
     const sm_tap tap = {.user = &seen, .wants = see_all, .visit = see_columns};

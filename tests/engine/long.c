@@ -206,7 +206,7 @@ static void rolling_from_scratch(const smitin_session_options *options, const in
     static int32_t tokens[(W + K) * K], order[V];
     const sm_sampling sampling = {options->temperature, options->top_k, options->top_p};
     const sm_lm_state_options size = {
-        .rows = 1, .max_columns = W + K, .max_batch = W + K, .cache = engine->cache};
+        .rows = 1, .max_columns = W + K, .max_batch = W + K, .cache = sm_engine_cache(engine)};
     sm_lm_state *heard = NULL;
     ASSERT_OK(sm_lm_state_new(&heard, engine->lm, &size, &error));
     for (int k = 0; k < K; k++)
