@@ -6,6 +6,8 @@
 
 enum { CACHE_F32, CACHE_F16, CACHE_Q8 };
 
+enum { SENT = 4096 /* bytes of int8 keys and values sent for in advance */ };
+
 typedef struct cache {
     const void *k, *v;              /* [T, stride], the first D of each */
     size_t stride;                  /* numbers */
@@ -26,6 +28,19 @@ static inline __attribute__((always_inline)) vec cache_load_n(const void *from, 
     if (kind == CACHE_F16) return v_load_f16_n((const uint16_t *)from + at, n);
     if (kind == CACHE_Q8) return v_load_i8_n((const int8_t *)from + at, n);
     return v_load_n((const float *)from + at, n);
+}
+
+/* Four positions of int8 are so few bytes that the processor's own guesses come late where they
+ * begin anew: at the first value, and wherever a page of memory ends. Send for the four that stand
+ * SENT bytes after `place`, which counts the keys 0..T-1 and then the values. */
+static inline void send_q8(const cache *c, int place, int T, int D)
+{
+    const int ahead = place + SENT / D;
+    const uintptr_t base = ahead < T ? (uintptr_t)c->k : (uintptr_t)c->v;
+    const uintptr_t from = base + (size_t)(ahead < T ? ahead : ahead - T) * c->stride;
+    for (size_t j = 0; j < 4; j++) { /* as numbers: behind the last value there may be nothing */
+        for (size_t at = 0; at < (size_t)D; at += 64) v_send_near(from + j * c->stride + at);
+    }
 }
 
 /* The sum of all lanes of four registers. */
@@ -121,6 +136,7 @@ static inline __attribute__((always_inline)) void mix(float *z, const float *p, 
     const int pairs = T / 2;
     for (int i = 0; i < pairs; i++, at += 2 * stride) {
         const float a = p[2 * i], b = p[2 * i + 1];
+        if (kind == CACHE_Q8 && i % 2 == 0) send_q8(c, T + 2 * i, T, width);
         if (vecs == 0) {
             mix_row(even, a, v, at, width, kind);
             mix_row(odd, b, v, at + stride, width, kind);
@@ -148,6 +164,7 @@ static inline __attribute__((always_inline)) void scores(float *scratch, const f
     const quad stretch = q_set(scale);
     int t = 0;
     for (; t + 4 <= T; t += 4) {
+        if (kind == CACHE_Q8) send_q8(c, t, T, D);
         quad s = scores4(q, c->k, (size_t)t * c->stride, c->stride, D, kind);
         s = q_mul(stretch, s);
         if (kind == CACHE_Q8) s = q_mul(s, q_load(c->k_scale + t));
