@@ -195,6 +195,12 @@ static inline quad v_fold4(vec a, vec b, vec c, vec d)
     return vaddq_f32(vpaddq_f32(vpaddq_f32(a.low, b.low), vpaddq_f32(c.low, d.low)),
                      vpaddq_f32(vpaddq_f32(a.high, b.high), vpaddq_f32(c.high, d.high)));
 }
+/* The lane sums of eight, the same numbers. */
+static inline void v_fold8(quad out[2], const vec s[8])
+{
+    out[0] = v_fold4(s[0], s[1], s[2], s[3]);
+    out[1] = v_fold4(s[4], s[5], s[6], s[7]);
+}
 
 /* LANES narrow numbers, widened. */
 static inline vec v_load_f16(const uint16_t *p)

@@ -99,14 +99,19 @@ static inline __attribute__((always_inline)) void tile(const product *p, size_t 
 
     const float *bias = p->bias != NULL ? p->bias + n : NULL;
     float *y = p->y + r * p->ldy + n;
-    if (outputs % 4 == 0) {
+    if (outputs == 8) {
 #pragma GCC unroll 8
         for (int i = 0; i < rows; i++) {
-#pragma GCC unroll 2
-            for (int j = 0; j < outputs; j += 4)
-                put4(y + (size_t)i * p->ldy + j, bias != NULL ? bias + j : NULL,
-                     v_fold4(sum[i][j], sum[i][j + 1], sum[i][j + 2], sum[i][j + 3]), m == 0);
+            quad sums[2];
+            v_fold8(sums, sum[i]);
+            put4(y + (size_t)i * p->ldy, bias, sums[0], m == 0);
+            put4(y + (size_t)i * p->ldy + 4, bias != NULL ? bias + 4 : NULL, sums[1], m == 0);
         }
+    } else if (outputs == 4) {
+#pragma GCC unroll 8
+        for (int i = 0; i < rows; i++)
+            put4(y + (size_t)i * p->ldy, bias, v_fold4(sum[i][0], sum[i][1], sum[i][2], sum[i][3]),
+                 m == 0);
     } else { /* one output: four rows folded together */
         float folded[8];
         if (rows == 8) {

@@ -135,6 +135,12 @@ static inline quad v_fold4(vec a, vec b, vec c, vec d)
     const vec s = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
     return _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1));
 }
+/* The lane sums of eight, the same numbers. */
+static inline void v_fold8(quad out[2], const vec s[8])
+{
+    out[0] = v_fold4(s[0], s[1], s[2], s[3]);
+    out[1] = v_fold4(s[4], s[5], s[6], s[7]);
+}
 
 /* LANES narrow numbers, widened. */
 static inline vec v_load_f16(const uint16_t *p)

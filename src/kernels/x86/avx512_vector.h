@@ -121,18 +121,41 @@ static inline vec v_scale2(vec a, vec k)
 {
     return _mm512_scalef_ps(a, k);
 }
+/* Half of a and half of b in one register, folded into quarters: lane i with i + 8. One half of
+ * each stays where it is, so that one shuffle does for two. */
+static inline vec v_halves(vec a, vec b)
+{
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xFF00, a, b), _mm512_shuffle_f32x4(a, b, 0x4E));
+}
+/* The same of quarters, ab and cd from v_halves: a lane i with i + 4. Quarters of a, c, b, d. */
+static inline vec v_quarters(vec ab, vec cd)
+{
+    const __m512i others =
+        _mm512_setr_epi32(4, 5, 6, 7, 16, 17, 18, 19, 12, 13, 14, 15, 24, 25, 26, 27);
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xF0F0, ab, cd),
+                         _mm512_permutex2var_ps(ab, others, cd));
+}
 /* The lane sums of a, b, c, d. Order: lane i with i + 8, then i + 4, i + 2, i + 1. */
 static inline quad v_fold4(vec a, vec b, vec c, vec d)
 {
-    const vec ab =
-        _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xEE));
-    const vec cd =
-        _mm512_add_ps(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xEE));
-    vec s = _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xDD));
+    vec s = v_quarters(v_halves(a, b), v_halves(c, d));
     s = _mm512_add_ps(s, _mm512_permute_ps(s, 0x4E));
     s = _mm512_add_ps(s, _mm512_permute_ps(s, 0xB1));
-    const __m512i corners = _mm512_setr_epi32(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    const __m512i corners = _mm512_setr_epi32(0, 8, 4, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
     return _mm512_castps512_ps128(_mm512_permutexvar_ps(corners, s));
+}
+/* The lane sums of eight, the same numbers with half the shuffles. */
+static inline void v_fold8(quad out[2], const vec s[8])
+{
+    const vec left = v_quarters(v_halves(s[0], s[1]), v_halves(s[2], s[3]));
+    const vec right = v_quarters(v_halves(s[4], s[5]), v_halves(s[6], s[7]));
+    vec both = _mm512_add_ps(_mm512_mask_blend_ps(0xCCCC, left, right),
+                             _mm512_shuffle_ps(left, right, 0x4E));
+    both = _mm512_add_ps(both, _mm512_permute_ps(both, 0xB1));
+    const __m512i places = _mm512_setr_epi32(0, 8, 4, 12, 2, 10, 6, 14, 0, 0, 0, 0, 0, 0, 0, 0);
+    const __m256 sums = _mm512_castps512_ps256(_mm512_permutexvar_ps(places, both));
+    out[0] = _mm256_castps256_ps128(sums);
+    out[1] = _mm256_extractf128_ps(sums, 1);
 }
 
 /* LANES narrow numbers, widened. */
