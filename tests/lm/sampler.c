@@ -140,7 +140,8 @@ static void top_k_set_equals_a_sort(void **context)
         const int k = 1 + (int)(sm_uniform(2, c, 1, SM_RNG_TEST) * n);
         const double steps = c % 2 == 0 ? 4.0 : 1e6; /* half of them with many ties */
         for (int i = 0; i < n; i++) {
-            logits[i] = (float)floor(steps * sm_uniform(3, c, (uint32_t)i, SM_RNG_TEST)) * 1e-6f;
+            const double u = sm_uniform(3, c, (uint32_t)i, SM_RNG_TEST) - 0.5; /* of both signs */
+            logits[i] = (float)floor(steps * u) * 1e-6f;
             sorted[i] = logits[i];
         }
         qsort(sorted, (size_t)n, sizeof *sorted, descending);
