@@ -151,7 +151,7 @@ def pieces(base, kind):
 def main():
     top = argparse.ArgumentParser(description=__doc__)
     top.add_argument("out", nargs="?", type=pathlib.Path, metavar="OUT", default=pathlib.Path(os.environ.get("SMITIN_TRAIN", "work")) / "quantised",
-                     help="where the measurements are [$SMITIN_TRAIN/quantised or ./work/quantised]")
+                     help="where the measurements are [quantised in $SMITIN_TRAIN or in ./work]")
     out = top.parse_args().out
     if not (out / "cells").is_dir():
         sys.exit("%s holds no measurements; make them with python -m experiments.quantised.run" % out)
