@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The thread pool.
  *
- * A job is a range of items; whoever is free claims the next chunk of it by one compare-and-swap on
- * `ticket`, which holds the job's generation and the next unclaimed item. The caller claims too and
- * waits only for chunks already claimed: a worker that sleeps late, or whose core another program
- * has taken, costs nothing.
+ * A job is a range of items in chunks. Every thread has a part of its own, chunks that are
+ * neighbours, and begins there: so it reads memory straight on, and the same piece of it in every
+ * job of the same kind. Who is done with his own part goes on with the others'. A chunk is claimed
+ * by one compare-and-swap on the part's `ticket`, which holds the job's generation and the next
+ * unclaimed item. The caller claims too and waits only for chunks already claimed: a worker that
+ * sleeps late, or whose core another program has taken, costs nothing.
  *
  * Why a late worker cannot touch the wrong job: it reads the ticket, then the job's fields, then
- * swaps the ticket. The caller closes the ticket before it changes any field, so a swap succeeds
+ * swaps the ticket. The caller closes all tickets before it changes any field, so a swap succeeds
  * only when the fields belong to it. */
 #if defined(__linux__)
 #define _GNU_SOURCE /* sched_getaffinity */
@@ -35,6 +37,10 @@ enum {
 /* Ticket: generation in the high half, next unclaimed item in the low half. */
 #define CLOSED UINT32_C(0xFFFFFFFF)
 
+typedef struct part {
+    alignas(64) _Atomic uint64_t ticket;
+} part;
+
 typedef struct worker {
     struct sm_pool *pool;
     pthread_t thread;
@@ -42,12 +48,14 @@ typedef struct worker {
 } worker;
 
 struct sm_pool {
-    alignas(64) _Atomic uint64_t ticket;
-    _Atomic(sm_pool_task) task; /* the job; changed only while the ticket is closed */
+    alignas(64) _Atomic uint32_t generation; /* of the job; changes when there is a new one */
+    _Atomic(sm_pool_task) task; /* the job; changed only while the tickets are closed */
     _Atomic(void *) context;
     atomic_int count, chunk;
-    alignas(64) atomic_int done;     /* items of the job finished */
-    alignas(64) atomic_int sleepers; /* workers about to wait or waiting on `work` */
+    part parts[MAX_THREADS];          /* of each thread */
+    alignas(64) atomic_int unclaimed; /* at least as many chunks as nobody has claimed */
+    alignas(64) atomic_int done;      /* items of the job finished */
+    alignas(64) atomic_int sleepers;  /* workers about to wait or waiting on `work` */
     atomic_bool caller_sleeps, stop;
     atomic_flag busy; /* held by the one caller that has the workers */
     pthread_mutex_t lock;
@@ -65,45 +73,62 @@ static void spin_pause(void)
 #endif
 }
 
-static uint32_t generation_of(uint64_t ticket)
+/* The item where a thread's part begins: chunks are dealt out evenly, whole ones. */
+static uint32_t part_begin(const sm_pool *pool, int index, int count, int chunk)
 {
-    return (uint32_t)(ticket >> 32);
+    const int64_t chunks = (count + (int64_t)chunk - 1) / chunk;
+    const int64_t begin = chunks * index / pool->threads * chunk;
+    return (uint32_t)(begin < count ? begin : count);
 }
 
-/* Claim and run chunks until none is left. */
-static void work_on(sm_pool *pool, int index)
+/* So many items of the job's `count` have been run. */
+static void finish(sm_pool *pool, int items, int count)
 {
-    uint64_t ticket = atomic_load(&pool->ticket);
+    if (atomic_fetch_add(&pool->done, items) + items == count &&
+        atomic_load(&pool->caller_sleeps)) {
+        pthread_mutex_lock(&pool->lock);
+        pthread_cond_signal(&pool->finished);
+        pthread_mutex_unlock(&pool->lock);
+    }
+}
+
+/* Claim and run chunks of the part of thread `owner` until none is left, as the thread `index`. */
+static void work_on_part(sm_pool *pool, int index, int owner)
+{
+    _Atomic uint64_t *const at = &pool->parts[owner].ticket;
+    uint64_t ticket = atomic_load(at);
     for (;;) {
         const uint32_t first = (uint32_t)ticket;
         if (first == CLOSED) return;
         const sm_pool_task task = atomic_load_explicit(&pool->task, memory_order_acquire);
         void *context = atomic_load_explicit(&pool->context, memory_order_acquire);
-        const uint32_t count = (uint32_t)atomic_load_explicit(&pool->count, memory_order_acquire);
-        const uint32_t chunk = (uint32_t)atomic_load_explicit(&pool->chunk, memory_order_acquire);
-        if (first >= count) return;
-        const uint32_t last = count - first < chunk ? count : first + chunk;
+        const int count = atomic_load_explicit(&pool->count, memory_order_acquire);
+        const int chunk = atomic_load_explicit(&pool->chunk, memory_order_acquire);
+        const uint32_t end = part_begin(pool, owner + 1, count, chunk);
+        if (first >= end) return;
+        const uint32_t last = end - first < (uint32_t)chunk ? end : first + (uint32_t)chunk;
         const uint64_t next = (ticket & ~UINT64_C(0xFFFFFFFF)) | last;
-        if (!atomic_compare_exchange_strong(&pool->ticket, &ticket, next)) continue;
+        if (!atomic_compare_exchange_strong(at, &ticket, next)) continue;
 
+        atomic_fetch_sub(&pool->unclaimed, 1);
         task(context, index, (int)first, (int)last);
-        const int items = (int)(last - first);
-        if (atomic_fetch_add(&pool->done, items) + items == (int)count &&
-            atomic_load(&pool->caller_sleeps)) {
-            pthread_mutex_lock(&pool->lock);
-            pthread_cond_signal(&pool->finished);
-            pthread_mutex_unlock(&pool->lock);
-        }
-        ticket = atomic_load(&pool->ticket);
+        finish(pool, (int)(last - first), count);
+        ticket = atomic_load(at);
     }
+}
+
+/* The own part, then those of the next threads. */
+static void work_on(sm_pool *pool, int index)
+{
+    for (int i = 0; atomic_load(&pool->unclaimed) > 0 && i < pool->threads; i++)
+        work_on_part(pool, index, (index + i) % pool->threads);
 }
 
 /* Wait for a generation other than `seen`: spin a little, then sleep. Returns the new one. */
 static uint32_t await_work(sm_pool *pool, uint32_t seen)
 {
     for (int spin = 0; spin < SPINS; spin++) {
-        const uint32_t now =
-            generation_of(atomic_load_explicit(&pool->ticket, memory_order_acquire));
+        const uint32_t now = atomic_load_explicit(&pool->generation, memory_order_acquire);
         if (now != seen || atomic_load_explicit(&pool->stop, memory_order_relaxed)) return now;
         spin_pause();
     }
@@ -111,11 +136,11 @@ static uint32_t await_work(sm_pool *pool, uint32_t seen)
     /* First counted, then looked: the caller publishes first and looks at the count then, so one of
      * us sees. */
     atomic_fetch_add(&pool->sleepers, 1);
-    while (generation_of(atomic_load(&pool->ticket)) == seen && !atomic_load(&pool->stop))
+    while (atomic_load(&pool->generation) == seen && !atomic_load(&pool->stop))
         pthread_cond_wait(&pool->work, &pool->lock);
     atomic_fetch_sub(&pool->sleepers, 1);
     pthread_mutex_unlock(&pool->lock);
-    return generation_of(atomic_load(&pool->ticket));
+    return atomic_load(&pool->generation);
 }
 
 static void *worker_main(void *argument)
@@ -144,6 +169,12 @@ static void await_items(sm_pool *pool, int count)
     pthread_mutex_unlock(&pool->lock);
 }
 
+static void close_tickets(sm_pool *pool, uint32_t generation)
+{
+    for (int i = 0; i < pool->threads; i++)
+        atomic_store(&pool->parts[i].ticket, (uint64_t)generation << 32 | CLOSED);
+}
+
 void sm_pool_run(sm_pool *pool, sm_pool_task task, void *context, int count, int grain)
 {
     if (count <= 0) return;
@@ -154,16 +185,20 @@ void sm_pool_run(sm_pool *pool, sm_pool_task task, void *context, int count, int
         return;
     }
     const int parts = pool->threads * CHUNKS_PER_THREAD;
-    const int even = count / parts + (count % parts != 0);
-    const uint64_t generation = (uint64_t)generation_of(atomic_load(&pool->ticket)) + 1;
+    const int even = count / parts + (count % parts != 0), chunk = even > grain ? even : grain;
+    const uint32_t generation = atomic_load(&pool->generation) + 1;
 
     atomic_store_explicit(&pool->task, task, memory_order_release);
     atomic_store_explicit(&pool->context, context, memory_order_release);
     atomic_store_explicit(&pool->count, count, memory_order_release);
-    atomic_store_explicit(&pool->chunk, even > grain ? even : grain, memory_order_release);
+    atomic_store_explicit(&pool->chunk, chunk, memory_order_release);
+    atomic_store_explicit(&pool->unclaimed, count / chunk + (count % chunk != 0),
+                          memory_order_release);
     atomic_store_explicit(&pool->done, 0, memory_order_release);
-    atomic_store(&pool->ticket,
-                 generation << 32); /* the generation wraps after 2^32 jobs: shifted out */
+    for (int i = 0; i < pool->threads; i++)
+        atomic_store(&pool->parts[i].ticket,
+                     (uint64_t)generation << 32 | part_begin(pool, i, count, chunk));
+    atomic_store(&pool->generation, generation);
     if (atomic_load(&pool->sleepers) > 0) {
         pthread_mutex_lock(&pool->lock);
         pthread_cond_broadcast(&pool->work);
@@ -171,7 +206,7 @@ void sm_pool_run(sm_pool *pool, sm_pool_task task, void *context, int count, int
     }
     work_on(pool, 0);
     await_items(pool, count);
-    atomic_store(&pool->ticket, generation << 32 | CLOSED);
+    close_tickets(pool, generation);
     atomic_flag_clear(&pool->busy);
 }
 
@@ -211,7 +246,7 @@ smitin_status sm_pool_new(sm_pool **pool, int threads, smitin_error *error)
     sm_pool *p = aligned_alloc(alignof(sm_pool), sizeof *p);
     if (p == NULL) return sm_fail_memory(error, "the thread pool", sizeof *p);
     memset(p, 0, sizeof *p);
-    atomic_init(&p->ticket, CLOSED);
+    for (int i = 0; i < threads; i++) atomic_init(&p->parts[i].ticket, CLOSED);
     atomic_flag_clear(&p->busy);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->work, NULL);
