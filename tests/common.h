@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What every test program needs: cmocka with its required headers, checks for statuses and
- * closeness, a scratch folder. */
+ * closeness. */
 #ifndef SMITIN_TESTS_COMMON_H
 #define SMITIN_TESTS_COMMON_H
 

@@ -117,7 +117,6 @@ void sm_engine_tidy(void)
 #endif
 }
 
-/* Bind with `binder`, which knows where the weights come from. */
 /* Behind weights of 8 or 4 bits, 8 bits of keys and values cannot be told from 16. */
 static smitin_cache choose_cache(smitin_cache wanted, smitin_format weights)
 {
@@ -125,6 +124,7 @@ static smitin_cache choose_cache(smitin_cache wanted, smitin_format weights)
     return sm_format_packed(formats[weights]) ? SMITIN_CACHE_Q8 : SMITIN_CACHE_F16;
 }
 
+/* Bind with `binder`, which knows where the weights come from. */
 static smitin_status bind_model(smitin_engine *engine, sm_binder *binder,
                                 const smitin_engine_options *options, smitin_error *error)
 {

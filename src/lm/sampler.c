@@ -95,12 +95,11 @@ static void sink(const float *logits, int32_t *heap, int size, int at)
 }
 
 /* weights[i] *= 0 for every token outside the nucleus: tokens in descending order while the
- * probability before them is <= top_p. A heap gives that order and stops at the nucleus's edge.
- * Returns the weight that is left. */
+ * probability before them is <= top_p. A heap of all n tokens gives that order and stops at the
+ * nucleus's edge. Returns the weight that is left. */
 static double keep_nucleus(const float *logits, float *weights, int n, double total, double top_p,
                            int32_t *heap)
 {
-    for (int i = 0; i < n; i++) heap[i] = i;
     for (int i = n / 2 - 1; i >= 0; i--) sink(logits, heap, n, i);
 
     double kept = 0.0;

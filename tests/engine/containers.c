@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* One model from two containers: audiocraft's files beside a codec and a text encoder give the same
  * engine as model.safetensors, to the last code. */
-#include "../common.h"
+#include "../format/helpers.h"
 
 #include <unistd.h>
 #include <sys/stat.h>
 
 static smitin_error error;
-static char folder[128];
+static char folder[256];
 static char made[16][256];
 static int made_count;
 
 static const char *make_path(const char *name)
 {
     assert_true(made_count < 16);
-    snprintf(made[made_count], sizeof made[0], "%s/%s", folder, name);
-    return made[made_count++];
+    return scratch_path(made[made_count++], name);
 }
 
 static void make_link(const char *name, const char *target)
@@ -26,9 +25,7 @@ static void make_link(const char *name, const char *target)
 static int make_model(void **state)
 {
     (void)state;
-    const char *base = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%.90s/smitin-test-XXXXXX", base != NULL ? base : "/tmp");
-    if (mkdtemp(folder) == NULL) return 1;
+    scratch_path(folder, "");
     make_link("config.json", GOLDEN "/tiny/config.json");
     make_link("generation_config.json", GOLDEN "/tiny/generation_config.json");
     make_link("spiece.model", GOLDEN "/tiny/spiece.model");
@@ -46,7 +43,7 @@ static int remove_model(void **state)
 {
     (void)state;
     while (made_count > 0) remove(made[--made_count]);
-    return rmdir(folder);
+    return scratch_remove(state);
 }
 
 /* Codes [K, frames] of a short guided piece; the caller frees. */
@@ -97,8 +94,7 @@ static void incomplete(void **state)
     (void)state;
     char path[256];
     smitin_engine *engine = NULL;
-    snprintf(path, sizeof path, "%s/t5-base/model.safetensors", folder);
-    assert_int_equal(unlink(path), 0);
+    assert_int_equal(unlink(scratch_path(path, "t5-base/model.safetensors")), 0);
     ASSERT_FAILS(smitin_engine_open(&engine, folder, NULL, &error), SMITIN_ERROR_MODEL,
                  "the text encoder is wanted from it");
     assert_null(engine);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The codec's encoder comes when the first clip is heard: memory grows then and not again, many
  * threads may be the first, and other files than those of the model are refused. */
+#include "../format/helpers.h"
 #include "open.h"
 
 #include <pthread.h>
@@ -10,7 +11,7 @@
 enum { SAMPLES = 3000, CODES = 4096, THREADS = 4 };
 
 static smitin_error error;
-static char folder[128], weights[160], config[160];
+static char folder[256], weights[256], config[256];
 static float samples[SAMPLES];
 
 static void copy_file(const char *from, const char *to)
@@ -29,23 +30,13 @@ static void copy_file(const char *from, const char *to)
 static int make_model(void **state)
 {
     (void)state;
-    const char *base = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%.90s/smitin-test-XXXXXX", base != NULL ? base : "/tmp");
-    if (mkdtemp(folder) == NULL) return 1;
-    snprintf(config, sizeof config, "%s/config.json", folder);
-    snprintf(weights, sizeof weights, "%s/model.safetensors", folder);
+    scratch_path(folder, "");
+    scratch_path(config, "config.json");
+    scratch_path(weights, "model.safetensors");
     copy_file(GOLDEN "/tiny/config.json", config);
     copy_file(GOLDEN "/tiny/model.safetensors", weights);
     for (int i = 0; i < SAMPLES; i++) samples[i] = 0.4f * sinf(0.07f * (float)i);
     return 0;
-}
-
-static int remove_model(void **state)
-{
-    (void)state;
-    remove(config);
-    remove(weights);
-    return rmdir(folder);
 }
 
 static uint64_t bytes_of(const smitin_engine *engine)
@@ -107,8 +98,8 @@ static void other_files_are_refused(void **state)
     (void)state;
     static int32_t codes[CODES];
     smitin_engine *engine = open_engine(folder, 1);
-    char kept[200];
-    snprintf(kept, sizeof kept, "%s.kept", weights);
+    char kept[256];
+    scratch_path(kept, "model.safetensors.kept");
     assert_int_equal(rename(weights, kept), 0);
     ASSERT_FAILS(smitin_engine_encode(engine, samples, SAMPLES, codes, CODES, &error),
                  SMITIN_ERROR_MODEL, "no weights");
@@ -128,5 +119,5 @@ int main(void)
         cmocka_unit_test(many_are_first),
         cmocka_unit_test(other_files_are_refused),
     };
-    return cmocka_run_group_tests(tests, make_model, remove_model);
+    return cmocka_run_group_tests(tests, make_model, scratch_remove);
 }

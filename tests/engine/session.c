@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The public API on a tiny model with random weights: what a program that uses the library relies
  * on. */
+#include "../format/helpers.h"
 #include "open.h"
 
 #include <malloc.h>
-#include <unistd.h>
 
 #include "engine/engine.h"
 #include "engine/session.h"
@@ -14,24 +14,6 @@
 #define MODEL TINY_MODEL
 
 static smitin_error error;
-static char folder[128], knob_path[160];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    const char *base = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%.90s/smitin-test-XXXXXX", base != NULL ? base : "/tmp");
-    if (mkdtemp(folder) == NULL) return 1;
-    snprintf(knob_path, sizeof knob_path, "%s/knob.safetensors", folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    remove(knob_path);
-    return rmdir(folder);
-}
 
 static smitin_session *new_session(const smitin_engine *engine, int frames, int pieces,
                                    uint64_t seed)
@@ -78,6 +60,7 @@ static bool equal_codes(const int32_t *a, const int32_t *b, size_t count)
 /* A knob for the tiny model: seeded directions of unit norm, accuracies spread over 0.5..0.95. */
 static const char *make_knob(const smitin_engine *engine, const char *fingerprint)
 {
+    static char path[256];
     smitin_model_info info;
     smitin_engine_info(engine, &info);
     sm_knob_data *knob = NULL;
@@ -108,9 +91,9 @@ static const char *make_knob(const smitin_engine *engine, const char *fingerprin
     knob->meta.train_count = knob->meta.test_count = 10;
     knob->meta.default_alpha = 5.0;
     knob->meta.max_alpha = 20.0;
-    ASSERT_OK(sm_knob_data_write(knob, knob_path, &error));
+    ASSERT_OK(sm_knob_data_write(knob, scratch_path(path, "knob.safetensors"), &error));
     sm_knob_data_free(knob);
-    return knob_path;
+    return path;
 }
 
 static int32_t *run_knob(const smitin_engine *engine, const smitin_knob *knob, double alpha,
@@ -552,5 +535,5 @@ int main(void)
         cmocka_unit_test(test_turning_while_playing),
         cmocka_unit_test(test_a_failed_step_leaves_whole_frames),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, NULL, scratch_remove);
 }
